@@ -5,12 +5,12 @@
 //!
 //! The modules, in the order in which a message passes through them:
 //!
-//! 1. [`host`]: the protocol of the Functions host; envelopes in, JSON objects out.
-//! 2. [`app`]: what each function does, and the calls over HTTP.
-//! 3. [`intake`]: a message becomes a request, or a recorded refusal.
-//! 4. [`reconciler`]: does what the engine has decided: takes the lease, saves before it sends, requeues, publishes
+//! 1. [`host`]: the protocol of the Functions host, which posts envelopes and expects JSON objects.
+//! 2. [`app`]: what each function does, and the HTTP API.
+//! 3. [`intake`]: parses a message to a request and applies it to the tenant's document, or records a refusal.
+//! 4. [`reconciler`]: carries out what the engine decides: takes the lease, saves before it sends, requeues, publishes
 //!    events.
-//! 5. [`scan`]: collects the evidence for isolation and drift.
+//! 5. [`scan`]: reads Azure to check isolation and drift.
 //!
 //! [`paging`] reads whole lists; [`wake_up`] is the message that schedules the next reconcile pass. [`ports`] are the
 //! interfaces to the environment: [`azure`] implements them for Azure, `local` with a simulated Azure (the crate

@@ -1,4 +1,5 @@
-//! The binary: arguments in, exit code out. Everything else is in the library.
+//! The program's binary: runs the command in the arguments, and returns its exit code. Everything else is in the
+//! library.
 
 use std::process::ExitCode;
 

@@ -12,24 +12,25 @@ use crate::telemetry::Trace;
 pub struct WakeUp {
     /// The tenant to reconcile.
     pub tenant_id: TenantId,
-    /// The trace context of the sender, as W3C's `traceparent`.
+    /// The trace context of the sender, as W3C's `traceparent`; `None` if there was no span.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
 impl WakeUp {
-    /// A wake-up for a tenant, sent from the current span.
+    /// Creates a wake-up for a tenant, with the trace context of the current span.
     pub fn new(tenant: &TenantId) -> Self {
         Self { tenant_id: tenant.clone(), traceparent: Trace::current_header() }
     }
 
-    /// The message's body.
+    /// The message's body, as JSON.
     pub fn body(&self) -> String {
         serde_json::json!(self).to_string()
     }
 
-    /// The message's id. A queue with duplicate detection drops repeats, so however many sweeps find a tenant overdue,
-    /// only one wake-up is on its way. Another due time makes another id.
+    /// The id of the message that wakes a tenant at an instant. The queue's duplicate detection drops a message whose
+    /// id it has seen, so several sweeps that find a tenant overdue enqueue one wake-up. A wake-up for another instant
+    /// has another id.
     pub fn message_id(tenant: &TenantId, at: Timestamp) -> String {
         format!("{tenant}@{at}")
     }

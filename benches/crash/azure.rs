@@ -1,5 +1,5 @@
-//! `tenantry serve` with settings as in Azure: two handlers behind two hosts on one queue, with the simulated Azure in
-//! this process and the state in Azurite, neither of which is ever disrupted.
+//! The environment `azure`: `tenantry serve` with settings as in Azure. Two handlers run behind two hosts on one queue,
+//! with the simulated Azure in this process and the state in Azurite, neither of which is ever disrupted.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -38,20 +38,20 @@ use crate::{
     workload::{Front, Workload},
 };
 
-/// How long a request may take, in seconds: the shortest allowed value, because the lease is derived from it.
+/// The timeout of a request, in seconds. It is the shortest that is allowed, because the lease is derived from it.
 const REQUEST_TIMEOUT: u64 = 1;
-/// The resulting lease, and the tolerated clock difference.
+/// The lease that results from the timeout, plus the tolerated difference of clocks.
 const LEASE: Duration = Duration::from_secs(16 + 3);
-/// How long a due tenant is left to its wake-up before the sweep takes over, and the sweep's interval.
+/// How long a due tenant is left to its wake-up before the sweep takes it up, plus the sweep's interval.
 const SWEPT: Duration = Duration::from_secs(15 + 1);
 /// The time limit for a handler after SIGTERM.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
-/// The third end of a handler within half an hour stops its host, so a host is replaced before.
+/// After this many ends of its handler a host is replaced, because the third end within half an hour would stop it.
 const ENDS: usize = 2;
 /// How long the index of due tenants may contain entries that no document refers to.
 const TIDYING: Duration = Duration::from_secs(90);
 
-/// A host with its handler.
+/// A host with its handler, like an instance of a function app.
 struct Instance {
     host: EmbeddedHost,
     front: JoinHandle<()>,
@@ -61,7 +61,7 @@ struct Instance {
 }
 
 impl Instance {
-    /// The handler's process, if it was started.
+    /// The id of the handler's process; `None` if it was not started yet.
     fn process(&self) -> Option<u32> {
         std::fs::read_to_string(&self.processes).ok()?.lines().last()?.parse().ok()
     }
@@ -123,7 +123,7 @@ impl Azure {
         azure
     }
 
-    /// Starts another host with its handler, and directs calls to it.
+    /// Starts another host with its handler, and sends HTTP calls to it from now on.
     async fn start(&mut self) {
         self.started += 1;
         let processes = self.folder.path().join(format!("processes-{}", self.started));
@@ -142,7 +142,7 @@ impl Azure {
         self.instances.push(Instance { host, front, base, processes, ends: 0 });
     }
 
-    /// Takes an instance out of service like a platform: it gets no more messages, and its handler gets SIGTERM.
+    /// Takes an instance out of service as the platform does: it gets no more messages, and its handler gets SIGTERM.
     async fn retire(&mut self, number: usize) {
         let Instance { host, front, processes, .. } = self.instances.swap_remove(number);
         if let Some(left) = self.instances.first() {
@@ -165,7 +165,7 @@ impl Azure {
         }
     }
 
-    /// Waits until a handler is working on a message: otherwise there is nothing to disrupt.
+    /// Waits until a handler is working on a message; before that there is nothing to disrupt.
     async fn until_at_work(&self, workload: &Workload) {
         while workload.failure().is_none() {
             let in_hand = |queue| self.queue.counts(queue, now()).unwrap().in_flight;
@@ -190,7 +190,7 @@ impl Azure {
         let process = loop {
             match self.instances[chosen].process() {
                 Some(process) if signal("STOP", process) => break process,
-                // The host is about to start it again.
+                // The host is about to start the handler again.
                 Some(_) | None => wait(Duration::from_millis(1)).await,
             }
         };
@@ -236,7 +236,7 @@ impl Azure {
     }
 }
 
-/// The process in a lease's holder.
+/// The part of a lease's holder that identifies the process.
 fn worker(lease: &Lease) -> &str {
     lease.holder.split('/').next().unwrap_or_default()
 }
@@ -265,13 +265,13 @@ impl Environment for Azure {
             if self.instances[number].process().is_some_and(|process| signal("KILL", process)) {
                 break Disruption { at, kind, under_way, remark: None };
             }
-            // The host is about to start it again.
+            // The host is about to start the handler again.
             wait(Duration::from_millis(1)).await;
         };
         self.instances[number].ends += 1;
         if self.instances[number].ends == ENDS {
             self.start().await;
-            // Its handler has to be working again by then.
+            // The killed handler has to be running again when its instance is retired.
             wait(rng.millis(500, 2500)).await;
             self.until_at_work(workload).await;
             wait(rng.millis(0, 300)).await;

@@ -17,7 +17,7 @@ use crate::{
 /// How many findings are printed in full.
 const FINDINGS_SHOWN: usize = 30;
 
-/// What can be done to a process.
+/// A kind of disruption of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     /// SIGKILL.
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
     Pause,
 }
 
-/// What was done.
+/// A disruption that was made.
 #[derive(Debug, Clone)]
 pub(crate) struct Disruption {
     pub(crate) at: Timestamp,
@@ -37,14 +37,14 @@ pub(crate) struct Disruption {
     pub(crate) remark: Option<String>,
 }
 
-/// Where the program runs.
+/// An environment in which the program runs and is disrupted.
 pub(crate) trait Environment: Sized {
     fn front(&self) -> Arc<Front>;
-    /// All disruptions, in any order.
+    /// The kinds of all disruptions of a run. Their order is drawn.
     fn kinds(options: Options) -> Vec<Kind>;
     /// Waits for a random moment and disrupts the program.
     async fn disrupt(&mut self, kind: Kind, rng: &mut TrialRng, workload: &Workload) -> Disruption;
-    /// Ends everything and checks what only this environment can show.
+    /// Ends all processes, and checks what only this environment can show.
     async fn audit(self, workload: &Workload) -> Vec<Finding>;
     /// Further lines for the report.
     fn remarks(&self) -> Vec<String> {
@@ -101,7 +101,7 @@ pub(crate) async fn run<E: Environment>(
     }
 }
 
-/// The outcome of a run.
+/// The outcome of a run in one environment.
 pub(crate) struct Report {
     disruptions: Vec<Disruption>,
     fulfilled: usize,
@@ -158,7 +158,7 @@ impl Report {
     }
 }
 
-/// The value at this percentile; NaN without values.
+/// The value at this percentile of sorted values; NaN without values.
 pub(crate) fn quantile(sorted: &[f64], percent: usize) -> f64 {
     sorted.get(sorted.len().saturating_sub(1) * percent / 100).copied().unwrap_or(f64::NAN)
 }
@@ -171,7 +171,7 @@ fn instant(line: &Value) -> Timestamp {
     text(line, "/at").parse().unwrap()
 }
 
-/// What the journal's last request before each kill was about, with counts.
+/// How often each kind of request was the last one in the journal before a kill.
 fn last_requests(disruptions: &[Disruption], journal: &Value) -> BTreeMap<String, usize> {
     let lines: Vec<(Timestamp, &Value)> = list(journal).iter().map(|line| (instant(line), line)).collect();
     let mut last_requests = BTreeMap::new();
@@ -183,7 +183,7 @@ fn last_requests(disruptions: &[Disruption], journal: &Value) -> BTreeMap<String
     last_requests
 }
 
-/// A request without the names in it, e.g. `PUT onlineEndpoints/deployments`.
+/// The kind of a request: method and types, without names, e.g. `PUT onlineEndpoints/deployments`.
 fn request_kind(line: &Value) -> String {
     let path = text(line, "/path").split('?').next().unwrap_or_default();
     let what = match path {
@@ -199,8 +199,8 @@ fn request_kind(line: &Value) -> String {
     format!("{} {what}", text(line, "/method"))
 }
 
-/// How long it took, after a kill, until a tenant with an open request was worked on again. Kills in between belong to
-/// the same outage.
+/// How long it took, after a kill, until a tenant with an open request was worked on again, in seconds, sorted. Further
+/// kills in between belong to the same outage.
 fn recoveries(disruptions: &[Disruption], journal: &Value) -> Vec<f64> {
     let mut worked_on: BTreeMap<&str, Vec<Timestamp>> = BTreeMap::new();
     for line in list(journal) {

@@ -1,4 +1,5 @@
-//! `tenantry local`: state, queue, simulated Azure and host, all in the process that is killed.
+//! The environment `local`: `tenantry local`, which has state, queue, simulated Azure and host in the process that is
+//! killed.
 
 use std::{
     fs::{File, OpenOptions},
@@ -56,7 +57,8 @@ impl Local {
     }
 }
 
-/// Starts the program on a port that it chooses itself, with its log in a file. It prints its address first.
+/// Starts the program on a port that it chooses itself, with its log in a file, and a task that reads the address that
+/// it prints.
 fn start(folder: &TempDir, front: &Arc<Front>) -> (Child, JoinHandle<()>) {
     let log: File = OpenOptions::new().create(true).append(true).open(folder.path().join("log")).unwrap();
     let mut child = Command::new(PROGRAM)
@@ -75,7 +77,7 @@ fn start(folder: &TempDir, front: &Arc<Front>) -> (Child, JoinHandle<()>) {
     (child, reader)
 }
 
-/// Reads the address, and continues reading: a full pipe would block the program.
+/// Reads the address that the program prints, and continues reading, because a full pipe would block the program.
 async fn read_address(printed: BufReader<ChildStdout>, front: Arc<Front>) {
     let mut lines = printed.lines();
     while let Ok(Some(line)) = lines.next_line().await {
@@ -91,7 +93,7 @@ impl Environment for Local {
         Arc::clone(&self.front)
     }
 
-    /// Only kills: there is no second process that could work meanwhile.
+    /// Only kills. Without a second process that works meanwhile, a pause would show nothing.
     fn kinds(options: Options) -> Vec<Kind> {
         vec![Kind::Kill; options.kills]
     }
@@ -107,7 +109,7 @@ impl Environment for Local {
         let disruption =
             Disruption { at: now(), kind: Kind::Kill, under_way: workload.under_way(), remark: None };
         self.child.kill().await.unwrap();
-        // It ends with the process, and may not set the old address after the new process was started.
+        // The reader ends with the process. It must not set the old address after the new process was started.
         (&mut self.reader).await.unwrap();
         (self.child, self.reader) = start(&self.folder, &self.front);
         disruption

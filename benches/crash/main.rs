@@ -1,9 +1,9 @@
 //! Kills the program again and again while tenants are created, changed and deleted: `cargo xtask crash`.
 //!
-//! There are two environments. `local` is `tenantry local`, killed as a whole with its state, its queue and its
-//! simulated Azure, and started again on the same files. `azure` is `tenantry serve`, two of them behind two embedded
-//! hosts with one queue, with Azurite and a simulated Azure that accepts only its own tokens. There a handler is also
-//! stopped for longer than its lease while the other one works, and ended with SIGTERM.
+//! There are two environments. `local` is `tenantry local`: it is killed with its state, its queue and its simulated
+//! Azure, and started again on the same files. `azure` is two processes of `tenantry serve` behind two embedded hosts
+//! with one queue, with Azurite and a simulated Azure that accepts only its own tokens. There a handler is also stopped
+//! for longer than its lease while the other one works, and ended with SIGTERM.
 //!
 //! Afterwards everything is checked: nothing lost, nothing created twice, nothing left behind, no other tenant
 //! disturbed. Findings are printed, and the exit code is 1.

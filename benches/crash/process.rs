@@ -1,4 +1,4 @@
-//! Signals to processes of the program, and waits.
+//! Sends signals to processes of the program, and waits for them.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use tenantry::ports::{Clock as _, SystemClock};
 
-/// The program, built beside this one in the same profile.
+/// The path of the program, which cargo builds in the same profile as this bench.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_tenantry");
 
 pub(crate) fn now() -> Timestamp {
@@ -21,23 +21,23 @@ pub(crate) async fn wait(span: Duration) {
     SystemClock.sleep_until(now() + span).await;
 }
 
-/// Whether a process is one of the program's and has not ended.
+/// Whether a process runs the program and has not ended.
 pub(crate) fn is_running(process: u32) -> bool {
     fs::read_link(format!("/proc/{process}/exe")).is_ok_and(|exe| exe == Path::new(PROGRAM))
 }
 
-/// Sends a signal to a process, if it is one of the program's.
+/// Sends a signal such as `TERM` to a process, if it runs the program. Returns whether it was sent.
 pub(crate) fn signal(name: &str, process: u32) -> bool {
     is_running(process)
         && Command::new("kill")
             .args([&format!("-{name}"), &process.to_string()])
-            // It may have ended in between, which the status shows.
+            // The process may have ended in between, which the status shows.
             .stderr(Stdio::null())
             .status()
             .is_ok_and(|status| status.success())
 }
 
-/// Waits until a process has ended; how long it took, or none if it did not within the limit.
+/// Waits until a process has ended. Returns how long that took; `None` if it has not ended within the limit.
 pub(crate) async fn ended_within(process: u32, limit: Duration) -> Option<Duration> {
     let begun = now();
     loop {

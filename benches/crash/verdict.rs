@@ -1,4 +1,4 @@
-//! What must hold once all requests are fulfilled.
+//! Checks what must hold once all requests are fulfilled.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,7 @@ use crate::{
 /// How long the last outbox entries may take to be published.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A kind of harm.
+/// A kind of harm that a disruption may have done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Harm {
     Lost,
@@ -27,7 +27,7 @@ pub(crate) enum Harm {
     Orphaned,
     /// A change to a tenant that no request was about.
     Disturbed,
-    /// In the state or a queue, or a process that did not end.
+    /// An entry that is left in the state or in a queue, or a process that does not end.
     LeftBehind,
 }
 
@@ -61,7 +61,7 @@ impl Finding {
 
 const BYSTANDERS: [&str; 2] = ["bystander-dedicated", "bystander-pooled"];
 
-/// The objects of each bystander.
+/// The objects that each bystander has in the simulated Azure before the first disruption.
 pub(crate) async fn baselines(front: &Front) -> BTreeMap<&'static str, Value> {
     let mut baselines = BTreeMap::new();
     for name in BYSTANDERS {
@@ -70,7 +70,8 @@ pub(crate) async fn baselines(front: &Front) -> BTreeMap<&'static str, Value> {
     baselines
 }
 
-/// Every tenant has what an undisturbed tenant of the same tier has, and the bystanders are unchanged.
+/// Checks that every tenant has the objects that an undisturbed tenant of the same tier has, and that the bystanders
+/// are unchanged.
 pub(crate) async fn at_rest(
     front: &Front,
     workload: &Workload,
@@ -127,7 +128,7 @@ fn compare(tenant: &TrialTenant, has: &BTreeMap<&str, usize>, usual: &BTreeMap<&
     findings
 }
 
-/// Waits until no tenant is due.
+/// Waits until no tenant is due, or until the timeout.
 pub(crate) async fn until_nothing_is_due(front: &Front, workload: &Workload) {
     let deadline = now() + TIMEOUT;
     for tenant in workload.all() {
@@ -141,7 +142,7 @@ pub(crate) async fn until_nothing_is_due(front: &Front, workload: &Workload) {
     }
 }
 
-/// Nothing is left in Azure, and every event was published.
+/// Checks that nothing is left in Azure, that every event was published, and that history is complete.
 pub(crate) async fn after_removal(front: &Front, workload: &Workload) -> Vec<Finding> {
     let mut findings = Vec::new();
     for object in list(&front.sim("objects").await) {
@@ -176,7 +177,7 @@ pub(crate) async fn after_removal(front: &Front, workload: &Workload) -> Vec<Fin
     findings
 }
 
-/// The newest thousand rows of a history have no gap; the newest row is about the deletion.
+/// Checks that the newest thousand rows of a history have no gap, and that the newest row is about the deletion.
 fn gaps(tenant: &TrialTenant, rows: &[Value]) -> Option<Finding> {
     let numbers: Vec<u64> = rows.iter().filter_map(|row| row["number"].as_u64()).collect();
     let first = if rows.len() == 1000 { numbers.last().copied().unwrap_or_default() } else { 1 };
@@ -186,7 +187,8 @@ fn gaps(tenant: &TrialTenant, rows: &[Value]) -> Option<Finding> {
     (numbers != whole || !ends).then(|| Finding::new(Harm::Lost, what))
 }
 
-/// Nothing was created a second time under its name. An object without a name was created at most once per incarnation.
+/// Checks that nothing was created a second time under its name, and that an object which gets its name from Azure was
+/// created at most once per incarnation.
 pub(crate) fn made_twice(journal: &Value, workload: &Workload) -> Vec<Finding> {
     let duplicated = |what| Finding::new(Harm::Duplicated, what);
     let mut findings: Vec<Finding> = judge::made_twice(journal).into_iter().map(duplicated).collect();
@@ -208,7 +210,7 @@ pub(crate) fn made_twice(journal: &Value, workload: &Workload) -> Vec<Finding> {
     findings
 }
 
-/// Dead-lettered messages.
+/// A finding for each queue with dead-lettered messages.
 pub(crate) fn dead_letters(queue: &Queue) -> Vec<Finding> {
     let mut findings = Vec::new();
     for name in ["tenant-requests", "tenant-wakeups"] {

@@ -1,5 +1,5 @@
-//! The requests about the tenants: each tenant is signed up, changed and deprovisioned, and signed up again, as long as
-//! there are disruptions.
+//! Sends the requests of the crash test: each tenant is signed up, changed and deprovisioned, and signed up again, as
+//! long as there are disruptions.
 
 use std::{
     sync::{
@@ -22,20 +22,20 @@ use crate::{
     },
 };
 
-/// How long nothing may happen before the run has failed: longer than the longest back-off, which is five minutes, and
-/// a lease.
+/// The run has failed if nothing happens for this long: longer than the longest back-off, which is five minutes, plus a
+/// lease.
 const TIMEOUT: Duration = Duration::from_secs(400);
-/// How many open tenants are printed in full.
+/// How many of the tenants with an open request are printed in full after a failure.
 const SHOWN: usize = 2;
-/// How long a call may take.
+/// The timeout of an HTTP call.
 const CALL: Duration = Duration::from_secs(10);
 
-/// The address of the functions, which can change with a start.
+/// The addresses of the functions and of the simulated Azure, which can change with each start.
 pub(crate) struct Front {
     client: Client,
     api: Mutex<String>,
     sim: Mutex<String>,
-    /// If present, every other request goes through the queue.
+    /// If there is one, every second request goes through this queue instead of HTTP.
     queue: Option<Queue>,
 }
 
@@ -55,7 +55,7 @@ impl Front {
         sim.clone_into(&mut self.sim.lock().unwrap());
     }
 
-    /// The answer of a function, or none if there is none.
+    /// The answer to a GET, as JSON; null for a 404, and `None` without a successful answer.
     pub(crate) async fn get(&self, path: &str) -> Option<Value> {
         let url = format!("{}{path}", self.api.lock().unwrap());
         let answer = self.client.get(url).send().await.ok()?;
@@ -65,7 +65,8 @@ impl Front {
         answer.error_for_status().ok()?.json().await.ok()
     }
 
-    /// The simulated Azure's own window; after a kill it takes a moment until it is back.
+    /// Reads from the simulated Azure's own API (`/_sim/`). Repeats the call until it is answered, because a killed
+    /// process takes a moment to start again.
     pub(crate) async fn sim(&self, what: &str) -> Value {
         let deadline = now() + TIMEOUT;
         loop {
@@ -78,7 +79,7 @@ impl Front {
         }
     }
 
-    /// Sends a request and returns whether it was accepted. A refusal is an error.
+    /// Sends a task's request. Returns whether it was accepted; `false` without an answer. A refusal is an error.
     async fn hand_in(&self, task: &Task) -> Result<bool, String> {
         if let (Some(queue), true) = (&self.queue, task.number % 2 == 1) {
             let message = NewMessage {
@@ -101,7 +102,7 @@ impl Front {
     }
 }
 
-/// A request and its task result.
+/// A request about a tenant, with the status that it leads to, and its progress.
 #[derive(Debug, Clone)]
 struct Task {
     number: usize,
@@ -111,11 +112,11 @@ struct Task {
     fulfilled: bool,
 }
 
-/// The actions of an incarnation, in order.
+/// The actions of the requests in one incarnation, in order.
 const ACTIONS: [&str; 3] = ["signup", "update", "deprovision"];
 
 impl Task {
-    /// A tenant's n-th task.
+    /// A tenant's task with this number, counted from 0 over all incarnations.
     fn new(tenant: &str, number: usize, pooled: bool) -> Self {
         let (incarnation, action) = (number / ACTIONS.len() + 1, ACTIONS[number % ACTIONS.len()]);
         let id = format!("{action}-{tenant}-{incarnation}");
@@ -139,7 +140,7 @@ impl Task {
         self.number / ACTIONS.len() + 1
     }
 
-    /// Whether a tenant, as it is shown, has the expected state.
+    /// Whether a tenant, as the HTTP API shows it, is as the request asks, with nothing left to do.
     fn is_fulfilled_in(&self, shown: &Value) -> bool {
         text(shown, "/status") == self.status
             && shown["incarnation"] == json!(self.incarnation())
@@ -148,7 +149,7 @@ impl Task {
     }
 }
 
-/// A tenant of the run.
+/// A tenant of the crash test.
 #[derive(Debug, Clone)]
 pub(crate) struct TrialTenant {
     pub(crate) name: String,
@@ -161,7 +162,7 @@ pub(crate) struct TrialTenant {
 }
 
 impl TrialTenant {
-    /// How often it was signed up.
+    /// How often the tenant was signed up.
     pub(crate) fn signups(&self) -> usize {
         self.task.incarnation()
     }
@@ -175,7 +176,7 @@ impl TrialTenant {
     }
 }
 
-/// All tenants, shared by the requests and the disruptions.
+/// All tenants of the crash test. The task that sends requests and the one that disrupts share it.
 pub(crate) struct Workload {
     all: Mutex<Vec<TrialTenant>>,
     /// Whether the current tasks are the last ones.
@@ -184,7 +185,7 @@ pub(crate) struct Workload {
 }
 
 impl Workload {
-    /// Tenants of both tiers, and a bystander of each.
+    /// A workload with this many tenants of both tiers, and one bystander of each tier.
     pub(crate) fn new(tenants: usize) -> Self {
         let tenant = |name: String, pooled: bool, bystander: bool| {
             let task = Task::new(&name, 0, pooled);
@@ -214,7 +215,7 @@ impl Workload {
         self.last_request.store(true, Ordering::SeqCst);
     }
 
-    /// What failed so that the run can't continue.
+    /// The failure after which the run can't continue, if there is one.
     pub(crate) fn failure(&self) -> Option<String> {
         self.failure.lock().unwrap().clone()
     }
@@ -223,19 +224,20 @@ impl Workload {
         self.failure.lock().unwrap().get_or_insert(what);
     }
 
-    /// Signs up the bystanders and waits for them.
+    /// Signs up the bystanders and waits until they are active.
     pub(crate) async fn sign_up_bystanders(&self, front: &Front) {
         self.come_to_rest();
         self.pursue(front, |tenant| tenant.bystander).await;
         self.last_request.store(false, Ordering::SeqCst);
     }
 
-    /// Sends requests and reads the tenants until all tasks are fulfilled.
+    /// Sends requests about the tenants that are no bystanders, until the workload is ended and all tasks are
+    /// fulfilled.
     pub(crate) async fn sign_up_and_change(&self, front: &Front) {
         self.pursue(front, |tenant| !tenant.bystander).await;
     }
 
-    /// Deprovisions all tenants.
+    /// Deprovisions all tenants, and waits until they are deleted.
     pub(crate) async fn remove_all(&self, front: &Front) {
         self.come_to_rest();
         for tenant in self.all.lock().unwrap().iter_mut() {
@@ -269,7 +271,7 @@ impl Workload {
         }
     }
 
-    /// The open tenants, some of them in full.
+    /// A report on the tenants whose task is not fulfilled, with details of some.
     async fn open(&self, front: &Front, chosen: &[TrialTenant]) -> String {
         let open: Vec<&TrialTenant> = chosen.iter().filter(|tenant| !tenant.task.fulfilled).collect();
         let names: Vec<&str> = open.iter().map(|tenant| tenant.name.as_str()).collect();
@@ -283,7 +285,7 @@ impl Workload {
         report
     }
 
-    /// Advances a tenant's task by one step.
+    /// Advances a tenant by one step: sends its request, checks whether it is fulfilled, or takes the next task.
     async fn attend(&self, front: &Front, tenant: &TrialTenant, shown: &[Value], at_rest: bool) {
         let task = &tenant.task;
         let mut changed = tenant.clone();

@@ -1,4 +1,4 @@
-//! The bad messages from the tests' own tables, so that every one of them is measured.
+//! The bad messages of tests/suite/bad_inputs, so that every one of them is measured.
 
 #![expect(clippy::unwrap_used, reason = "written for tests, which fail by panicking")]
 #![expect(
@@ -16,11 +16,11 @@ mod names;
 
 /// The test harness that the tables need.
 mod harness {
-    /// An existing tenant.
+    /// The id of a tenant that exists.
     pub(super) const LIVE: &str = "northwind";
 }
 
-/// Each message with its number and name.
+/// All messages of the tables, each with its number and name.
 pub(crate) fn messages() -> impl Iterator<Item = (String, Vec<u8>)> {
     let cases = messages::table().into_iter().chain(names::table());
     cases.map(|case| (format!("{} {}", case.number, case.name), case.body))

@@ -1,4 +1,5 @@
-//! What the machine can do: the same requests and one fsynced append per level, without the program.
+//! The bare loop, which measures the machine: the requests of the load and one fsynced append per level of the graph,
+//! without the program.
 
 use std::{
     fs::File,
@@ -15,7 +16,7 @@ use crate::{
     synthetic::{IN_FLIGHT, LEVELS, TENANTS},
 };
 
-/// How many bytes a level writes.
+/// How many bytes the append of each level writes.
 const RECORD_BYTES: usize = 1024;
 
 pub(crate) fn run(url: &str) -> Outcome<()> {
@@ -43,7 +44,8 @@ pub(crate) fn run(url: &str) -> Outcome<()> {
     })
 }
 
-/// Level by level: a durable record, then all reads and writes of the level concurrently.
+/// Runs one tenant, level by level: appends a durable record, then reads and writes all objects of the level
+/// concurrently.
 async fn tenant(client: &Client, url: &str, file: &Arc<Mutex<File>>) -> Outcome<()> {
     let mut first = 0;
     for width in LEVELS {

@@ -10,7 +10,7 @@ use std::{
 use crate::{Outcome, PROGRAM, line, measure};
 
 const RUNS: usize = 21;
-/// A start that takes longer has failed.
+/// A start that takes longer than this, in milliseconds, has failed.
 const TIMEOUT_MS: f64 = 10_000.0;
 
 pub(crate) fn report() -> Outcome<()> {
@@ -52,7 +52,7 @@ pub(crate) fn report() -> Outcome<()> {
     Ok(())
 }
 
-/// Whether `GET /` is answered now.
+/// Whether the program answers `GET /` on this port now.
 fn answers(port: u16) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
@@ -69,7 +69,7 @@ struct Started(Child);
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // It may have ended by itself; its folder is deleted either way.
+        // The process may have ended by itself; its folder is deleted either way.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,4 +1,5 @@
-//! The isolation check over whole fleets in memory: the cost per tenant must not grow with the number of tenants.
+//! Measures the rules of the isolation check over whole fleets in memory: the cost per tenant must not grow with the
+//! number of tenants.
 
 use std::fmt::Write as _;
 
@@ -47,8 +48,9 @@ struct Fleet {
 }
 
 impl Fleet {
-    /// Copies of the base's tenants, each with its own name, ids and group. As in Azure a subscription has room for
-    /// only 4000 assignments, so every 500 tenants have their own one, including the shared objects.
+    /// A fleet of renamed copies of the base's tenants, each with ids and a resource group of its own. As in Azure, a
+    /// subscription has room for only 4000 role assignments, so every 500 tenants have a subscription of their own,
+    /// with the shared objects.
     fn of(tenants: usize) -> Outcome<Self> {
         const PER_SUBSCRIPTION: usize = 500;
         let base: Value = serde_json::from_str(BASE)?;
@@ -66,7 +68,7 @@ impl Fleet {
             let mut assignments: Vec<Assignment> = Vec::new();
             let mut scope = String::new();
             for number in (start..tenants.min(start + PER_SUBSCRIPTION)).step_by(2) {
-                // One dedicated, one pooled: the first and the third of the base.
+                // One dedicated and one pooled tenant: the first and the third of the base.
                 let part = Part::of(&base, start / PER_SUBSCRIPTION, number)?;
                 scope = part.scope;
                 fleet.judged_tenants.extend(part.judged_tenants);
@@ -88,7 +90,7 @@ impl Fleet {
     }
 }
 
-/// Two tenants, renamed.
+/// Two renamed tenants of the base, with their evidence.
 struct Part {
     scope: String,
     judged_tenants: Vec<JudgedTenant>,
@@ -115,7 +117,7 @@ impl Part {
         }
         let mut evidence: Evidence = serde_json::from_str(&text)?;
         let judged_tenants: Vec<JudgedTenant> = serde_json::from_str(&judged_tenants)?;
-        // The other two of the base are left out, except for what is shared.
+        // The other two tenants of the base are left out, except for the shared objects.
         let others = |id: &str| ["bob", "dan"].iter().any(|name| id.contains(name));
         evidence.resources.retain(|id, _| !others(id));
         evidence.identity_credentials.retain(|id, _| !others(id));

@@ -1,7 +1,7 @@
-//! The cost of the program, as numbers: `cargo xtask bench [cold] [load] [many] [verdicts] [verify]`.
+//! Measures the time and memory that the program needs: `cargo xtask bench [cold] [load] [many] [verdicts] [verify]`.
 //!
-//! Nothing here passes or fails. Times depend on the machine, so the load is compared with a bare loop of the same
-//! requests and the same durable writes, measured in the same run. Only the ratio can be compared between machines.
+//! No measurement passes or fails. Times depend on the machine, so the load is compared with a bare loop of the same
+//! requests and as many durable writes, measured in the same run. Only the ratio can be compared between machines.
 //!
 //! - `cold`: from the start of `tenantry serve` to its first answer, and its memory when idle.
 //! - `load`: 1000 synthetic tenants through the library, against a stub that answers at once.
@@ -31,15 +31,16 @@ use std::{
 use peak_alloc::PeakAlloc;
 use serde_json::Value;
 
-/// Counts memory, at a cost far below what is measured.
+/// Counts allocated memory, at a cost far below the measured times.
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The program, built beside this one in the same profile.
+/// The path of the program, which cargo builds in the same profile as this bench.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tenantry");
-/// How often load and bare loop alternate; on a shared machine the best round counts.
+/// How many times load and bare loop are measured, alternately. The best round counts, because the machine may be
+/// shared.
 const ROUNDS: usize = 3;
 
 fn main() -> ExitCode {
@@ -87,7 +88,8 @@ fn measure(parts: &[&str]) -> Outcome<()> {
     Ok(())
 }
 
-/// Load and bare loop alternately, each in a process of its own, so that memory and processor time are separate.
+/// Measures load and bare loop alternately, each in a process of its own, so that memory and processor time are
+/// separate.
 fn load() -> Outcome<()> {
     let stub = stub::Stub::start()?;
     line(format_args!(
@@ -127,7 +129,7 @@ fn load() -> Outcome<()> {
     Ok(())
 }
 
-/// Runs a part of this program in a process of its own; its last line is the result.
+/// Runs a part of this bench in a process of its own. The last line that it prints is the result, as JSON.
 fn child(part: &str, url: &str) -> Outcome<Value> {
     let output = Command::new(std::env::current_exe()?)
         .args([part, url])

@@ -1,4 +1,4 @@
-//! Concurrent tenants: 100 sign-ups through `tenantry local`, at its simulated Azure's full speed.
+//! Measures concurrent tenants: 100 sign-ups through `tenantry local`, at the simulated Azure's full speed.
 
 use std::{
     io::Read as _,
@@ -33,7 +33,7 @@ pub(crate) fn report() -> Outcome<()> {
     let id = process.id().to_string();
     let mut peak = 0.0_f64;
     let status = loop {
-        // The kernel keeps the highest value itself; it can't be read once the process has ended.
+        // The kernel keeps the highest value, but it can't be read after the process has ended.
         peak = peak.max(measure::memory_mib(&id, "VmHWM"));
         if let Some(status) = process.try_wait()? {
             break status;

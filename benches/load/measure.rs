@@ -14,7 +14,7 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// Waits without asking a runtime.
+/// Waits for this many milliseconds, without a runtime.
 #[expect(clippy::disallowed_methods, reason = "waits for another process, in a program without a runtime")]
 pub(crate) fn pause(millis: u64) {
     std::thread::sleep(Duration::from_millis(millis));
@@ -25,7 +25,7 @@ pub(crate) fn millis_since(begun: Instant) -> f64 {
     begun.elapsed().as_secs_f64() * 1000.0
 }
 
-/// The value below which this share of the values lies, e.g. 0.5 for the median; NaN without values.
+/// The value below which this share of the values lies: with 0.5 the median. Sorts the values; NaN without values.
 pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index within the slice")]
@@ -33,7 +33,7 @@ pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
     values.get(at).copied().unwrap_or(f64::NAN)
 }
 
-/// Processor seconds of this process so far, user and system; NaN if /proc does not have them.
+/// Processor time of this process so far, user and system, in seconds; NaN if /proc does not have it.
 pub(crate) fn cpu_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name in parentheses may contain blanks; utime and stime are the 12th and 13th field after it.
@@ -42,7 +42,8 @@ pub(crate) fn cpu_seconds() -> f64 {
     (ticks(11) + ticks(12)) / TICKS_PER_SECOND
 }
 
-/// A line of a process's `/proc/<pid>/status` in MiB, e.g. `VmRSS` or `VmHWM`; NaN if /proc does not have it.
+/// The value of a line in a process's `/proc/<pid>/status`, such as `VmRSS` or `VmHWM`, in MiB; NaN if /proc does not
+/// have it.
 pub(crate) fn memory_mib(process: &str, line: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));

@@ -1,6 +1,6 @@
-//! The minimum of ARM: a GET finds nothing, a PUT is done at once.
+//! A stub of Azure Resource Manager: each GET answers 404, and each PUT succeeds at once.
 //!
-//! A process of its own, without an HTTP library, because its cost comes out of the measured machine.
+//! It is a process of its own without an HTTP library, so that it takes little time of the measured machine.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -14,10 +14,10 @@ use tokio::{
 
 use crate::{Outcome, line};
 
-/// The stub in another process, which ends when this value is dropped.
+/// A stub that runs in another process, which ends when this value is dropped.
 pub(crate) struct Stub {
     process: Child,
-    /// Its address.
+    /// The stub's address.
     pub(crate) url: String,
 }
 
@@ -40,7 +40,7 @@ impl Drop for Stub {
     }
 }
 
-/// Serves until killed, on one thread; its first line is the address.
+/// Serves on one thread until it is killed. Prints its address as the first line.
 pub(crate) fn serve() -> Outcome<()> {
     tokio::runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -53,7 +53,7 @@ pub(crate) fn serve() -> Outcome<()> {
     })
 }
 
-/// One connection: request after request.
+/// Serves one connection, request after request.
 async fn talk(mut stream: TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let (mut held, mut reply) = (Vec::with_capacity(8192), Vec::with_capacity(8192));

@@ -1,4 +1,5 @@
-//! Synthetic tenants through the library: message in, state in redb, requests over HTTP to the stub.
+//! Measures the load: signs up synthetic tenants through the library, with the state in redb and requests over HTTP to
+//! the stub.
 
 use std::sync::{
     Arc,
@@ -32,9 +33,9 @@ use crate::{
 
 /// How many tenants sign up.
 pub(crate) const TENANTS: usize = 1000;
-/// How many of them at a time.
+/// How many tenants sign up at the same time.
 pub(crate) const IN_FLIGHT: usize = 32;
-/// How many steps each level of the graph has.
+/// How many steps each level of the blueprint's graph has.
 pub(crate) const LEVELS: [usize; 5] = [1, 3, 3, 2, 1];
 
 const DEPLOYMENT: &str = "bench";
@@ -76,7 +77,7 @@ async fn sign_up_all(url: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// The program's own parts, assembled with ports as in production.
+/// The program's intake and reconciler, assembled with ports as in production.
 struct Crew {
     intake: Intake,
     reconciler: Reconciler,
@@ -135,7 +136,8 @@ impl Crew {
     }
 }
 
-/// Ten identities in the stamp's group; each level needs the whole level before it.
+/// The blueprint: ten identities in the stamp's resource group. The steps of each level need all steps of the level
+/// before.
 fn blueprint() -> String {
     let mut text = String::from(
         "blueprint: synthetic\nversion: 1.0.0\nschema: tenantry.blueprint/1\ndescription: Ten steps in five levels.\n\

@@ -1,8 +1,8 @@
-//! Verdicts: how long it takes, and how much memory, to refuse bad inputs, compared with good ones.
+//! Measures how much time and memory it takes to reject bad inputs, compared with good ones.
 //!
 //! An input is given to the same reader as in a deployment. Its time is that of the fastest of several runs, its memory
 //! the peak of allocations, without the input itself. Inputs come from the tables and files of the tests, with the
-//! numbers of the threat model's list; the largest of each kind are generated here.
+//! numbers of tests/suite/bad_inputs; the largest of each kind are generated here.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
@@ -17,29 +17,29 @@ use tenantry_core::{blueprint::Blueprint, ids::TenantId};
 
 use crate::{MEMORY, Outcome, bad, line, measure};
 
-/// Runs per input; the fastest one counts, because the others were delayed by other processes.
+/// How often each input is read. The fastest run counts, because other processes delay the others.
 const REPEATS: usize = 5;
 /// The target for a verdict, in milliseconds.
 const TARGET_MS: f64 = 5.0;
-/// The target for memory, in sizes of the input.
+/// The target for memory, as a multiple of the input's size.
 const MEMORY_LIMIT: f64 = 3.0;
-/// Below this size the fixed cost of a verdict is more than the input.
+/// The target for memory applies from this size on, in bytes: below it the fixed cost of a verdict outweighs the input.
 const LARGE: usize = 16 << 10;
 
 /// A reader of bytes; true if it accepts them.
 type Reader = fn(&[u8]) -> bool;
 
-/// Each entry point, with its inputs by name.
+/// An entry point of the program: its name, its reader, and its inputs by name.
 type Entry = (&'static str, Reader, Vec<(String, Vec<u8>)>);
 
-/// The result of the inputs of one entry point.
+/// The results of the good or the bad inputs of one entry point.
 #[derive(Default)]
 struct Sum {
     times: Vec<f64>,
     slowest: (f64, String),
-    /// Large inputs that need more memory than the target, in their sizes.
+    /// The large inputs that need more memory than the target, each with the multiple of its size.
     hungry: Vec<String>,
-    /// Most memory for any, in KiB.
+    /// The most memory that any input needs, in KiB.
     most: usize,
 }
 
@@ -87,7 +87,8 @@ pub(crate) fn report() -> Outcome<()> {
     Ok(())
 }
 
-/// Whether it is accepted, after how many milliseconds, and with how many bytes.
+/// Runs a reader on an input. Returns whether the input is accepted, the shortest time in milliseconds, and the peak of
+/// memory in bytes.
 fn judged(reader: Reader, bytes: &[u8]) -> (bool, f64, usize) {
     let (mut best, mut taken, mut peak) = (f64::INFINITY, false, 0);
     for _ in 0..REPEATS {
@@ -123,7 +124,7 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 
-/// The files of a folder, except for the snapshots.
+/// The files of a folder of the repository, except for snapshots, by name.
 fn files(folder: &str) -> Outcome<Vec<(String, Vec<u8>)>> {
     let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
     let mut found = Vec::new();
@@ -139,7 +140,8 @@ fn files(folder: &str) -> Outcome<Vec<(String, Vec<u8>)>> {
     Ok(found)
 }
 
-/// A and B of the list, the examples, and inputs that grow when parsed.
+/// Messages: those of tests/suite/bad_inputs, the examples, the fuzzing corpus, and large ones that are costly to
+/// parse.
 fn messages() -> Outcome<Vec<(String, Vec<u8>)>> {
     let mut all: Vec<_> = bad::messages().collect();
     for folder in
@@ -174,7 +176,7 @@ fn messages() -> Outcome<Vec<(String, Vec<u8>)>> {
     Ok(all)
 }
 
-/// A queue's message as the host writes it: its bytes, in base64.
+/// The envelope of a queue's message as the host writes it, with the message's bytes in base64.
 fn delivery(body: &[u8]) -> Vec<u8> {
     let body = BASE64_STANDARD.encode(body);
     json!({"Data": {"requestMsg": body}, "Metadata": {"MessageId": "m"}}).to_string().into_bytes()
@@ -195,7 +197,7 @@ fn envelopes() -> [(String, Vec<u8>); 3] {
     ]
 }
 
-/// Ids in a path or a function's parameter.
+/// Tenant ids, as in a path or a function's parameter.
 fn ids() -> Vec<(String, Vec<u8>)> {
     let of = |id: &str| (id.chars().take(12).collect(), id.as_bytes().to_vec());
     let short = [
@@ -217,7 +219,7 @@ fn ids() -> Vec<(String, Vec<u8>)> {
     short.iter().map(|id| of(id)).chain(long.iter().map(|id| of(id))).collect()
 }
 
-/// C: inputs that grow when parsed.
+/// Blueprints that are costly to parse: many steps, aliases, deep nesting.
 fn bombs() -> Vec<(String, Vec<u8>)> {
     const HEAD: &str = "blueprint: x\nversion: 1.0.0\nschema: tenantry.blueprint/1\ntiers: [a]\nsteps:\n";
     let steps = |count: usize| {
@@ -250,17 +252,17 @@ fn bombs() -> Vec<(String, Vec<u8>)> {
     ]
 }
 
-/// One setting, as `NAME=value`, on its own.
+/// Reads one setting, given as `NAME=value`, without any other. Returns whether the value is accepted.
 fn setting(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let (name, value) = text.split_once('=').unwrap_or_default();
     let given = BTreeMap::from([("TENANTRY_ENVIRONMENT", "azure"), (name, value)]);
-    // The others are missing; it is measured whether this one is reported.
+    // The missing settings are faults in any case. The value is accepted if no fault names its setting.
     Config::read(|name| given.get(name).map(|value| (*value).to_owned()))
         .is_err_and(|faults| !faults.iter().any(|fault| fault.to_string().starts_with(&format!("{name}: "))))
 }
 
-/// F: invalid settings.
+/// Settings with invalid values.
 fn settings() -> Vec<(String, Vec<u8>)> {
     const NAMES: [&str; 10] = [
         "TENANTRY_ENVIRONMENT",

@@ -1,4 +1,5 @@
-//! Calls on one tenant that need no request document: retry what is blocked, or have every step read and reconciled.
+//! HTTP calls about one tenant that need no request document: `retry` restarts blocked steps, `reconcile` has every
+//! step read and corrected.
 
 use serde_json::{Map, Value, json};
 use tenantry_core::tenant::{Action, Channel};
@@ -10,23 +11,23 @@ use crate::{
     reconciler::Reconciler,
 };
 
-/// A call about one tenant.
+/// An HTTP call for an action on one tenant.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
     /// `retry` or `reconcile`: the actions that need only a tenant.
     pub action: Action,
     /// The tenant's id, as the caller wrote it.
     pub tenant_id: &'a str,
-    /// The body, if any.
+    /// The body of the HTTP call, if it has one: a request as JSON, whose absent members are filled in.
     pub body: Option<&'a [u8]>,
-    /// An id that is unique per call. It is the request id where the body gives no `requestId`.
+    /// An id that is unique per call. `<action>-<fallback_id>` is the request id if the body has no `requestId`.
     pub fallback_id: &'a str,
 }
 
-/// Carries out a call: like a message with the same action, with the same checks and the same idempotency.
+/// Carries out a call like a message with the same action: with the same checks and the same idempotency.
 ///
-/// The request id is the body's `requestId`, otherwise the call's own id. A retry may have `allowReplace` at the top of
-/// the body.
+/// The request id is the body's `requestId`, otherwise it is made of the action and [`Call::fallback_id`]. The body of
+/// a retry may have `allowReplace` at its top level.
 pub async fn act(ports: &Ports, intake: &Intake, reconciler: &Reconciler, call: Call<'_>) -> Response {
     let Call { action, tenant_id, body, fallback_id } = call;
     let given = match body.filter(|body| !body.iter().all(u8::is_ascii_whitespace)) {
@@ -65,8 +66,8 @@ pub async fn act(ports: &Ports, intake: &Intake, reconciler: &Reconciler, call: 
     }
 }
 
-/// Moves `allowReplace` from the top of a retry's body into `spec`, where a message has it. `false` if both have it,
-/// with different values.
+/// Moves `allowReplace` from the top level of a retry's body into `spec`, where a message has it. Returns `false` if
+/// both have it with different values, or if `spec` is not an object.
 fn moves_allow_replace(action: Action, request: &mut Map<String, Value>) -> bool {
     let allow = (action == Action::Retry).then(|| request.remove("allowReplace")).flatten();
     let Some(allow) = allow else { return true };

@@ -1,4 +1,5 @@
-//! The blueprints that a deployment offers or uses, with their texts: the required permissions are derived from them.
+//! Answers with the blueprints that a deployment offers or uses, and their texts: `tenantry permissions` derives the
+//! required permissions from them.
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use crate::{
     ports::Ports,
 };
 
-/// All blueprints that are offered or in use.
+/// Answers with all blueprints that are offered or in use; one that can't be read has the reason instead of its text.
 pub async fn blueprints(ports: &Ports, intake: &Intake) -> Response {
     let configured: Vec<Value> = intake.stamps().iter().map(|stamp| stamp.value.clone()).collect();
     match intake.catalogue().in_use(ports.store.as_ref(), &configured).await {

@@ -1,4 +1,4 @@
-//! Whether tenants still match their desired state, read from Azure for each call.
+//! Answers whether tenants still match their desired state; each call reads Azure.
 
 use serde_json::{Value, json};
 use tenantry_core::ids::TenantId;
@@ -12,10 +12,10 @@ use crate::{
     scan::DriftScanner,
 };
 
-/// Tenants per page by default, and at most: each costs one read per step.
+/// The default and the largest number of tenants per page. Each tenant costs one read of Azure per step.
 const PAGE: (usize, usize) = (20, 50);
 
-/// Checks one tenant for drift and answers with its report.
+/// Checks one tenant for drift and answers with the report; 409 if the tenant is not active or is being worked on.
 pub async fn drift(ports: &Ports, scanner: &DriftScanner, id: &str) -> Response {
     let tenant = match load(ports, id).await {
         Ok(tenant) => tenant,
@@ -31,8 +31,8 @@ pub async fn drift(ports: &Ports, scanner: &DriftScanner, id: &str) -> Response 
     }
 }
 
-/// The reports on one page of tenants, ordered by id. Tenants that are not at rest have none. `after` is the last id of
-/// the previous page.
+/// Answers with the drift reports of one page of tenants, ordered by id. Tenants that are not at rest have no report
+/// and are listed in `notAtRest`. `after` is the last id of the previous page, `asked` the requested page size.
 pub async fn drift_of_all(
     ports: &Ports,
     scanner: &DriftScanner,

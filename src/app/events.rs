@@ -1,11 +1,11 @@
-//! The webhook of an Event Grid subscription: requests arrive as events.
+//! The webhook of Event Grid subscriptions, which deliver requests as events.
 
 use serde_json::json;
 
 use super::{App, Response, tenants};
 use crate::intake::{Delivered, Delivery, DeliveryRejection, IntakeDecision, granted};
 
-/// Answers the `OPTIONS` handshake of CloudEvents webhooks: grants or refuses the permission to send.
+/// Answers the `OPTIONS` handshake of CloudEvents webhooks: grants or refuses the permission to send events.
 pub fn handshake(topics: &[String], origins: &[String], rate: Option<&str>) -> Response {
     match granted(topics, origins, rate) {
         Ok((origin, rate)) => {
@@ -20,12 +20,13 @@ pub fn handshake(topics: &[String], origins: &[String], rate: Option<&str>) -> R
     }
 }
 
-/// Takes in a delivery of Event Grid: each event like a message of the queue, with the same checks, ids and answers.
+/// Takes in a delivery of Event Grid. Each event is handled like a message of the request queue: with the same checks,
+/// ids and answers.
 ///
 /// # Guarantees
-/// A 200 means that the answer to every event is durable. If one could not be saved, the others are taken in all the
-/// same, and the delivery is answered with an error, so that Event Grid repeats it. The repeat changes nothing for
-/// those others.
+/// A 200 means that the answers to all events are saved. If one answer could not be saved, the other events are taken
+/// in nevertheless and the delivery is answered with an error, so that Event Grid repeats it. The repeat has no effect
+/// on the events that were taken in.
 pub async fn deliver(app: &App, kinds: &[String], body: &[u8]) -> Response {
     let messages = match Delivery::read(&app.event_topics, kinds, body) {
         Ok(Delivery::Validation(code)) => return Response::json(200, json!({"validationResponse": code})),
@@ -55,8 +56,8 @@ pub async fn deliver(app: &App, kinds: &[String], body: &[u8]) -> Response {
     }
 }
 
-/// The same answer for every rejected delivery, so that it reveals nothing. Only a limit, which is checked first, has
-/// an answer of its own.
+/// Returns the answer to a rejected delivery. It is the same for every reason, so that it reveals nothing. Only an
+/// exceeded limit, which is checked before the events are read, has a different answer.
 pub fn reject_delivery(rejection: DeliveryRejection) -> Response {
     if rejection != DeliveryRejection::Off {
         tracing::warn!(why = rejection.as_str(), "a delivery of events was rejected");

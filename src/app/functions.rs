@@ -1,4 +1,4 @@
-//! What each function does: from an invocation to its answer.
+//! What each function of the app does with an invocation.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -22,22 +22,22 @@ use crate::{
     wake_up::WakeUp,
 };
 
-/// Implements [`Functions`] over [`Ports`].
+/// Implements [`Functions`] on top of [`Ports`].
 pub struct App {
     /// The interfaces to everything outside.
     pub ports: Ports,
-    /// Takes messages in.
+    /// Takes messages in, and changes tenants' desired state accordingly.
     pub intake: Arc<Intake>,
-    /// Reconciles tenants.
+    /// Brings tenants to their desired state.
     pub reconciler: Arc<Reconciler>,
     /// Checks tenants for drift.
     pub drift_scanner: DriftScanner,
-    /// The Event Grid topics from which requests are taken.
+    /// The Event Grid topics and CloudEvents sources whose events are accepted; empty: the webhook is off.
     pub(super) event_topics: Vec<String>,
 }
 
 impl App {
-    /// An app over these ports. The first blueprint is the default. `process` identifies this process among all that
+    /// Creates an app. The first blueprint is the default. `process` identifies this process among all processes that
     /// share the state.
     pub fn new(
         ports: Ports,
@@ -61,7 +61,7 @@ impl App {
         self
     }
 
-    /// Sets the Event Grid topics (and sources of CloudEvents) from which requests are accepted.
+    /// Sets the Event Grid topics, and sources of CloudEvents, whose events are accepted as requests.
     #[must_use]
     pub fn taking_events_of(mut self, topics: Vec<String>) -> Self {
         self.event_topics = topics;
@@ -91,7 +91,7 @@ impl Functions for App {
                     http(self.act(Action::Reconcile, &call, &id).await)
                 }
                 (Function::Events, Trigger::Http(call)) => http(self.events(&call).await),
-                // Can't happen: each envelope is parsed by its function's own trigger.
+                // Can't happen: the host module parses each envelope by the trigger of its function.
                 (
                     function @ (Function::Requests | Function::Wakeup | Function::DeadLetter),
                     Trigger::Timer(_) | Trigger::Http(_),
@@ -110,7 +110,8 @@ impl Functions for App {
 }
 
 impl App {
-    /// A request from the queue. The message is delivered again only if the result could not be saved.
+    /// Takes in a request from the queue and starts its work. The message is delivered again only if the answer could
+    /// not be saved.
     async fn take_in(&self, message: &Message) -> Answer {
         let answer = match self.intake.take_in(&message.body).await {
             Ok(answer) => answer,
@@ -119,7 +120,8 @@ impl App {
         let id = answer.tenant_id.as_ref().map(ToString::to_string).unwrap_or_default();
         match (answer.decision, &answer.tenant_id) {
             (intake::IntakeDecision::Accepted, Some(tenant)) => {
-                // A crash may have left undone what was accepted earlier, so a repeat is reconciled too.
+                // A crash may have interrupted the work on a request that was accepted before, so a repeat runs a
+                // reconcile pass too.
                 let mut done = self.reconcile(tenant).await;
                 if answer.replayed
                     && let Answer::Done { logs } = &mut done
@@ -145,7 +147,7 @@ impl App {
         }
     }
 
-    /// Counts a dead letter when it is settled; one that can't be saved yet is delivered again.
+    /// Takes in a dead-lettered request, and counts it once its answer is saved. Until then it is delivered again.
     async fn take_in_dead_letter(&self, message: &Message) -> Answer {
         let answer = self.take_in(message).await;
         if !matches!(answer, Answer::TryAgain { .. }) {
@@ -155,7 +157,8 @@ impl App {
         answer
     }
 
-    /// The document is already due, so after a failure here the sweep continues, and the message is completed.
+    /// Runs a reconcile pass for a tenant. The message is completed even after a failure: the tenant's document is due,
+    /// so the sweep continues the work.
     pub(super) async fn reconcile(&self, tenant: &TenantId) -> Answer {
         let line = match self.reconciler.reconcile(tenant).await {
             Ok(Progress::Settled(status)) => format!("tenant {tenant} is {}", status.as_str()),
@@ -180,7 +183,7 @@ impl App {
     }
 }
 
-/// The log text for a message that repeats an earlier one.
+/// The log text for a message that repeats an earlier request.
 fn repeats(answer: &intake::RequestAnswer) -> String {
     let operation = answer.operation_id.as_deref().unwrap_or_default();
     let then = if answer.superseded { ", and later requests have been accepted since" } else { "" };

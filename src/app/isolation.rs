@@ -1,4 +1,4 @@
-//! Whether only the tenant itself reaches its service, checked for each call.
+//! Answers whether only the tenant itself reaches its service; each call checks it.
 
 use serde_json::json;
 
@@ -11,10 +11,10 @@ use crate::{
     scan::IsolationScanner,
 };
 
-/// Tenants per page by default, and at most: each costs a dozen reads in Azure.
+/// The default and the largest number of tenants per page. Each tenant costs about a dozen reads of Azure.
 const PAGE: (usize, usize) = (20, 50);
 
-/// Checks the isolation of one tenant and answers with its report.
+/// Checks the isolation of one tenant and answers with the report; 409 if the tenant is removed or being removed.
 pub async fn isolation(ports: &Ports, isolation_scanner: &IsolationScanner, id: &str) -> Response {
     let tenant = match load(ports, id).await {
         Ok(tenant) => tenant,
@@ -30,7 +30,8 @@ pub async fn isolation(ports: &Ports, isolation_scanner: &IsolationScanner, id: 
     }
 }
 
-/// The reports on one page of tenants, ordered by id; `after` is the last id of the previous page.
+/// Answers with the isolation reports of one page of tenants, ordered by id. `after` is the last id of the previous
+/// page, `asked` the requested page size.
 pub async fn isolation_of_all(
     ports: &Ports,
     isolation_scanner: &IsolationScanner,

@@ -1,8 +1,9 @@
-//! The functions of the app: [`App`] takes an invocation, calls the intake, the reconciler or a scan, and answers.
+//! The functions of the app. [`App`] takes an invocation, calls the intake, the reconciler or a scan, and returns the
+//! answer.
 //!
-//! [`functions`](App) has one method per function. The other files serve HTTP calls, one file per kind of resource;
-//! each returns a [`Response`]: tenants and their history, actions on a tenant, isolation, drift, blueprints, and the
-//! events that Event Grid posts.
+//! The file `functions.rs` dispatches by function, `timers.rs` has the timer functions, and `http.rs` routes HTTP
+//! calls. The other files serve those calls with a [`Response`]: tenants and their history, actions on a tenant,
+//! isolation, drift, blueprints, and the events that Event Grid posts.
 
 mod action;
 mod blueprints;
@@ -36,21 +37,21 @@ use crate::{
 /// An HTTP response with a JSON body.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Response {
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
-    /// Headers; `Content-Type` is always set.
+    /// The headers; `Content-Type` is always among them.
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Value,
 }
 
 impl Response {
-    /// A response with a body of plain JSON.
+    /// Creates a response with the media type `application/json`.
     pub fn json(status: u16, body: Value) -> Self {
         Self::typed(status, "application/json", body)
     }
 
-    /// An error as in RFC 9457.
+    /// Creates an error response as in RFC 9457, "Problem Details for HTTP APIs".
     pub fn problem(status: u16, title: &str, detail: &str) -> Self {
         let body = json!({"type": "about:blank", "title": title, "status": status, "detail": detail});
         Self::typed(status, "application/problem+json", body)
@@ -61,7 +62,7 @@ impl Response {
         Self { status, headers, body }
     }
 
-    /// The response when the state can't be read or saved.
+    /// The response when the state can't be read or saved: 500 for an unreadable row, otherwise 503.
     fn unavailable(error: &StoreError) -> Self {
         tracing::warn!(error = %error, "a call could not be served");
         if let StoreError::Unreadable { why, .. } = error {
@@ -78,12 +79,12 @@ impl Response {
         response
     }
 
-    /// The same answer for tenants that do not exist and for ids that are invalid.
+    /// The 404 for a tenant that does not exist. An id that is invalid gets the same response.
     fn unknown_tenant() -> Self {
         Self::problem(404, "tenant not found", "there is no tenant of that id")
     }
 
-    /// The response for an answer of the intake.
+    /// The response that carries an answer of the intake.
     fn of_answer(answer: &RequestAnswer) -> Self {
         let id = answer.tenant_id.as_ref().map(ToString::to_string).unwrap_or_default();
         match answer.decision {
@@ -108,7 +109,7 @@ impl Response {
     }
 }
 
-/// The answer to a call whose body the Functions host dropped.
+/// The 411 for a call whose body the Functions host dropped.
 pub fn length_required() -> Response {
     Response::problem(
         411,
@@ -118,8 +119,8 @@ pub fn length_required() -> Response {
     )
 }
 
-/// 403 for another sender's tenant, 404 for an unknown one, 409 for a conflict with the present state, 413 for too
-/// large, 400 otherwise.
+/// The HTTP status for the code of a refusal: 403 for a tenant of another sender, 404 for an unknown tenant, 409 for a
+/// conflict with the tenant's or the request's current state, 413 for a message that is too large, otherwise 400.
 fn status_of(code: &str) -> u16 {
     match code {
         "not_your_tenant" => 403,

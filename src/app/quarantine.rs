@@ -1,4 +1,4 @@
-//! Suspends a tenant that others reach, on the evidence of a check of its own at that moment.
+//! Suspends a tenant that others reach. The isolation is checked once more immediately before.
 
 use tenantry_core::{
     ids::TenantId,
@@ -10,17 +10,21 @@ use super::App;
 use crate::{intake, ports::Stored};
 
 impl App {
-    /// Suspends a tenant that others reach, as a request of an operator would. Conditions: the document has the
-    /// violation on record, and a check after everything that was taken back in this run still shows it, for the same
-    /// version of the document. A tenant that itself reaches others is not suspended for that; the tenants it reaches
-    /// are.
+    /// Suspends a tenant that others reach, as an operator's request would. Returns a log line, or `None` if there is
+    /// nothing to do.
+    ///
+    /// Conditions: the violation is recorded in the tenant's document, and a new check still shows it, apart from the
+    /// access in `taken`, which this run of the timer has revoked. The suspension applies only to the version of the
+    /// document that was checked. A tenant that itself reaches others is not suspended for that; the tenants that it
+    /// reaches are.
     pub(super) async fn quarantine(&self, id: &TenantId, taken: &[TakenBack]) -> Option<String> {
         let not = |why: String| Some(format!("tenant {id} was not suspended: {why}"));
         let Stored { value: tenant, .. } = match self.ports.store.load(id).await {
             Ok(stored) => stored?,
             Err(error) => return not(error.to_string()),
         };
-        // A tenant under work is skipped: that work ends with a proof. So is a violation that is not on record yet.
+        // A tenant that is being worked on is skipped, because that work ends with an isolation check. A violation that
+        // is not recorded yet is skipped too.
         let at_work = tenant.lease().is_some() || tenant.operation().is_some() || tenant.goal == Goal::Absent;
         let on_record =
             tenant.proof.as_ref().is_some_and(|proof| proof.verdict == IsolationVerdict::Violated);

@@ -1,4 +1,4 @@
-//! Tenants over HTTP: list, show, submit, history.
+//! HTTP calls about tenants: list, show, history, and submitting a request.
 
 use serde_json::json;
 use tenantry_core::{
@@ -13,9 +13,9 @@ use crate::{
     reconciler::Reconciler,
 };
 
-/// Tenants per page by default, and at most.
+/// The default and the largest number of tenants per page.
 const PAGE: (usize, usize) = (50, 200);
-/// History rows per answer by default, and at most.
+/// The default and the largest number of history rows per answer.
 const ROWS: (usize, usize) = (100, 1000);
 
 fn limit(asked: Option<&str>, (usual, most): (usize, usize)) -> usize {
@@ -25,15 +25,16 @@ fn limit(asked: Option<&str>, (usual, most): (usize, usize)) -> usize {
 /// One page of tenants, ordered by id.
 pub(super) struct Page {
     pub(super) rows: Vec<Listed>,
-    /// The id after which the next page begins; `None` on the last page.
+    /// The id after which the next page begins; `None` if this page is not full, so there is no next one.
     pub(super) next: Option<TenantId>,
 }
 
 impl Page {
-    /// Loads the page after an id; `sizes` are the default size and the largest.
+    /// Loads the page that begins after an id. `asked` is the requested size; `sizes` are the default and the largest
+    /// size.
     ///
     /// # Errors
-    /// The response for an invalid query, or while the state is unavailable.
+    /// The response to send: 400 for an invalid `after`, 503 while the state is unavailable.
     pub(super) async fn load(
         ports: &Ports,
         after: Option<&str>,
@@ -50,11 +51,11 @@ impl Page {
     }
 }
 
-/// Loads a tenant by its id.
+/// Loads a tenant by the id in an HTTP call.
 ///
 /// # Errors
-/// The response to send: the same 404 if the tenant does not exist or the id is invalid; 503 while the state is
-/// unavailable; 500 if the row is unreadable.
+/// The response to send: 404 if the tenant does not exist or the id is invalid, 503 while the state is unavailable, 500
+/// if the tenant's document is unreadable.
 pub(super) async fn load(ports: &Ports, id: &str) -> Result<Tenant, Response> {
     let Ok(id) = id.parse() else { return Err(Response::unknown_tenant()) };
     match ports.store.load(&id).await {
@@ -64,7 +65,8 @@ pub(super) async fn load(ports: &Ports, id: &str) -> Result<Tenant, Response> {
     }
 }
 
-/// Tenants ordered by id; `after` is the last id of the previous page.
+/// Answers with one page of tenants, ordered by id. `after` is the last id of the previous page, `asked` the requested
+/// page size.
 pub async fn list(ports: &Ports, after: Option<&str>, asked: Option<&str>) -> Response {
     match Page::load(ports, after, asked, PAGE).await {
         Ok(Page { rows, next }) => {
@@ -81,7 +83,7 @@ pub async fn list(ports: &Ports, after: Option<&str>, asked: Option<&str>) -> Re
     }
 }
 
-/// Answers with the view of one tenant.
+/// Answers with one tenant and its steps.
 pub async fn one(ports: &Ports, id: &str) -> Response {
     match load(ports, id).await {
         Ok(tenant) => Response::json(200, view(&tenant, false)),
@@ -89,7 +91,7 @@ pub async fn one(ports: &Ports, id: &str) -> Response {
     }
 }
 
-/// Answers with the history of one tenant, the newest row first.
+/// Answers with the history of one tenant, the newest row first. `asked` is the requested number of rows.
 pub async fn history(ports: &Ports, id: &str, asked: Option<&str>) -> Response {
     let id = match load(ports, id).await {
         Ok(tenant) => tenant.id,
@@ -101,7 +103,8 @@ pub async fn history(ports: &Ports, id: &str, asked: Option<&str>) -> Response {
     }
 }
 
-/// Takes in a request: the same checks, ids and answers as for a message. The work starts after the answer.
+/// Takes in a request in the body of an HTTP call, with the same checks, ids and answers as for a message. The work
+/// starts after the answer.
 pub async fn submit(ports: &Ports, intake: &Intake, reconciler: &Reconciler, body: &[u8]) -> Response {
     match intake.take_in_from(&Channel::Operator, body).await {
         Ok(answer) => {
@@ -112,14 +115,15 @@ pub async fn submit(ports: &Ports, intake: &Intake, reconciler: &Reconciler, bod
     }
 }
 
-/// Schedules a wake-up for a tenant at once.
+/// Schedules an immediate wake-up for a tenant. If that fails, the sweep reconciles the tenant.
 pub async fn wake(ports: &Ports, id: &TenantId) {
     if let Err(failure) = ports.scheduler.schedule(id, ports.clock.now()).await {
         tracing::warn!(tenant.id = %id, error = %failure, "no wake-up was sent; the sweep will reconcile the tenant");
     }
 }
 
-/// Follows up an answer that was given over HTTP: a wake-up for an accepted request, an event for a refused one.
+/// Does what follows an answer over HTTP: schedules a wake-up after an accepted request; publishes the events about a
+/// refusal or a dry run.
 pub(super) async fn answered(
     ports: &Ports,
     (intake, reconciler): (&Intake, &Reconciler),

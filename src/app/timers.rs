@@ -1,4 +1,4 @@
-//! The timer functions: the sweep, and the scans for isolation and drift.
+//! The timer functions: the sweep, the isolation check and the scan for drift.
 
 use tenantry_core::isolation::{IsolationReport, IsolationVerdict, TakenBack};
 
@@ -28,7 +28,7 @@ impl App {
             Ok(done) => done,
             Err(error) => return Answer::TryAgain { why: error.to_string() },
         };
-        // The results are in the outbox; a reconcile pass publishes them.
+        // The new verdicts are in the tenants' outboxes; a reconcile pass publishes them.
         for tenant in &recorded {
             if let Err(error) = self.reconciler.reconcile(tenant).await {
                 tracing::warn!(tenant.id = %tenant, error = %error, "a verdict was not published yet; the sweep will publish it");
@@ -53,8 +53,8 @@ impl App {
             Ok(done) => done,
             Err(error) => return Answer::TryAgain { why: error.to_string() },
         };
-        // The results are in the outbox, and repairs are due; a reconcile pass does both. Passes may take long, so they
-        // are only scheduled here.
+        // The results are in the tenants' outboxes, and repairs are due; a reconcile pass publishes and repairs. Passes
+        // may take long, so this function only schedules them.
         for tenant in &recorded {
             super::wake(&self.ports, tenant).await;
         }
@@ -68,10 +68,11 @@ impl App {
     }
 }
 
-/// How many gaps one log line names.
+/// How many of the things that could not be read one log line names.
 const NAMED: usize = 3;
 
-/// The text that names the rules a tenant violates, or what could not be read; `None` where there is neither.
+/// The log line for a tenant whose isolation is not verified: the codes of its findings, or what could not be read.
+/// `None` if there is neither.
 fn not_verified(report: &IsolationReport) -> Option<String> {
     let mut codes: Vec<&str> = report.findings.iter().map(|finding| finding.code.as_ref()).collect();
     codes.dedup();

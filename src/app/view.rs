@@ -1,4 +1,4 @@
-//! A tenant as the API shows it.
+//! A tenant as the HTTP API and the commands show it.
 
 use serde_json::{Map, Value, json};
 use tenantry_core::{
@@ -6,7 +6,8 @@ use tenantry_core::{
     tenant::{StepRecord, StepState, Tenant},
 };
 
-/// The whole view; `brief` leaves the steps out, for lists.
+/// The JSON of a tenant. `brief` is for lists: it leaves out the steps, operations, drift, retained objects and the
+/// time of the next pass.
 pub fn view(tenant: &Tenant, brief: bool) -> Value {
     let ready = tenant.steps().values().filter(|step| step.stands()).count();
     let deleted = tenant.steps().values().filter(|step| step.state.is_deleted()).count();

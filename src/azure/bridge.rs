@@ -1,8 +1,8 @@
-//! Connects the last published Tables and Service Bus crates, which depend on `azure_core` 0.21, to this program's
-//! client and tokens.
+//! Connects the last published Tables and Service Bus crates, which depend on `azure_core` 0.21, to the HTTP client and
+//! the tokens of this program.
 //!
-//! Both crates send through [`LegacyTransport`]. A refusal for load (429, 503) is retried here, because their errors
-//! drop `Retry-After`. Corrections for Service Bus are in [`ServiceBusTransport`].
+//! Both crates send through [`LegacyTransport`]. It retries a refusal for load (429, 503), because the errors of the
+//! crates drop `Retry-After`. [`ServiceBusTransport`] corrects what the Service Bus crate sends.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -25,14 +25,14 @@ use super::{
 };
 use crate::ports::Clock;
 
-/// How often a request is sent while the service is too busy.
+/// How often a request is sent at most, while the service refuses it for load.
 const TRIES: u32 = 3;
-/// The pause between two tries where the service asks for none.
+/// The pause between two tries if the service asks for none.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A longer pause is left to the caller.
+/// The longest pause for which this transport waits. If the service asks for more, the caller gets the refusal.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The transport of the legacy crates over the one client.
+/// The transport of the legacy crates, on top of the program's one HTTP client.
 #[derive(Clone)]
 pub struct LegacyTransport {
     client: Client,
@@ -48,7 +48,7 @@ impl fmt::Debug for LegacyTransport {
 }
 
 impl LegacyTransport {
-    /// A transport that reads at most so many bytes of an answer.
+    /// Creates a transport for Table Storage that reads at most `most_bytes` bytes of an answer.
     pub fn new(client: Client, clock: Arc<dyn Clock>, most_bytes: usize) -> Self {
         Self { client, clock, service: Service::Tables, most_bytes }
     }
@@ -57,7 +57,8 @@ impl LegacyTransport {
         let method = Method::from_bytes(request.method().as_ref().as_bytes())
             .map_err(|error| Error::new(ErrorKind::Other, error))?;
         let mut url = request.url().clone();
-        // The crates encode a space as in a form; Azure Storage reads that as a plus (azure-sdk-for-rust, issue 1284).
+        // The crates encode a space as a plus sign, as in a form; Azure Storage reads that as a plus sign
+        // (azure-sdk-for-rust, issue 1284).
         let query = url.query().map(|query| query.replace('+', "%20"));
         url.set_query(query.as_deref());
         let mut outgoing = self.client.request(method, url);
@@ -98,12 +99,13 @@ fn response(answer: Answer) -> Result<Response> {
         is_json |= name == "content-type" && value.contains("json");
         headers.insert(name, value);
     }
-    // The crates would read the error code from XML, with a parser that hostile XML can exhaust.
+    // The crates would read the error code from XML, with a parser that malicious XML can exhaust. So they get JSON
+    // only.
     let body = if is_json { answer.body } else { Vec::new() };
     Ok(Response::new(status, headers, Box::pin(BytesStream::new(body))))
 }
 
-/// The credential of the Tables crate over our tokens.
+/// The credential of the Tables crate, on top of this program's tokens.
 #[derive(Clone)]
 pub struct EntraCredential(Arc<Tokens>);
 
@@ -114,7 +116,7 @@ impl fmt::Debug for EntraCredential {
 }
 
 impl EntraCredential {
-    /// Tokens for Table Storage.
+    /// Creates a credential that issues tokens for Table Storage.
     pub fn new(tokens: Arc<Tokens>) -> Self {
         Self(tokens)
     }
@@ -138,8 +140,8 @@ fn no_token(failure: Failure) -> Error {
     Error::message(ErrorKind::Credential, failure.cause.message)
 }
 
-/// Corrects what the Service Bus crate sends: the namespace's own address, a bearer token instead of a signature,
-/// instants as Microsoft documents them, and only ASCII headers.
+/// Corrects what the Service Bus crate sends: uses the configured address of the namespace, a bearer token instead of a
+/// signature, and instants in the documented form. A header that is not ASCII is refused.
 #[derive(Clone)]
 pub struct ServiceBusTransport {
     transport: LegacyTransport,
@@ -156,7 +158,7 @@ impl fmt::Debug for ServiceBusTransport {
 }
 
 impl ServiceBusTransport {
-    /// A transport to the namespace at an address.
+    /// Creates a transport to the Service Bus namespace at an address.
     pub fn new(transport: LegacyTransport, tokens: Arc<Tokens>, namespace: Url) -> Self {
         Self { transport: LegacyTransport { service: Service::Bus, ..transport }, tokens, namespace }
     }

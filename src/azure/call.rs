@@ -1,7 +1,8 @@
-//! The span of one HTTP request, and what it must not contain.
+//! The span of one HTTP request to a service, with only what it may contain.
 //!
-//! It has the method, the host and the pattern of the path; never the path itself, a query, a header or a body. Names
-//! in the path are replaced by `{}`: resources are many, and the address of an operation may contain a secret.
+//! The span has the method, the host and the pattern of the path, and never the path itself, a query, a header or a
+//! body. In the pattern, names are replaced by `{}`: there are many resources, and the address of an operation may
+//! contain a secret.
 
 use std::sync::Arc;
 
@@ -36,8 +37,8 @@ impl Service {
         }
     }
 
-    /// Whether the request carries its trace context. A header that is unknown to Service Bus becomes a property of the
-    /// message (Microsoft, "Send Message"), and the other services do not use it.
+    /// Whether requests to the service carry the trace context. Service Bus would make an unknown header a property of
+    /// the message (Microsoft, "Send Message"), and the other services do not use the trace context.
     fn takes_trace_context(self) -> bool {
         match self {
             Self::Arm | Self::Graph | Self::EventGrid => true,
@@ -45,12 +46,13 @@ impl Service {
         }
     }
 
-    /// The path with `{}` in place of names.
+    /// The path of a URL with `{}` instead of names.
     fn pattern(self, url: &Url) -> String {
         let path = url.path();
         match self {
             Self::Arm => {
-                // Pairs of a type and a name; the name of a provider is a part of the type.
+                // An ARM path consists of pairs of a type and a name. After `providers` the name is kept, because it is
+                // a part of the type.
                 let mut before = "";
                 let parts = path.trim_matches('/').split('/').enumerate().map(|(index, part)| {
                     let named = index % 2 == 1 && !before.eq_ignore_ascii_case("providers");
@@ -72,11 +74,11 @@ impl Service {
     }
 }
 
-/// A request, as it is traced.
+/// What a request's span records about the request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
     pub(super) service: Service,
-    /// How often the same request has been sent before.
+    /// How often the request has been sent before.
     pub(super) resent: u32,
 }
 
@@ -85,7 +87,7 @@ impl Call {
         Self { service, resent: 0 }
     }
 
-    /// Starts the span, and adds the trace context to the request if the service uses it.
+    /// Starts the span of a request, and adds the trace context to the request if the service uses it.
     pub(super) fn begin(self, request: &mut Request) -> Span {
         let (method, url) = (request.method().to_string(), request.url().clone());
         let name = || format!("{method} {}", self.service.pattern(&url));
@@ -111,7 +113,7 @@ impl Call {
     }
 }
 
-/// Records how a request ended.
+/// Records the outcome of a request in its span.
 pub(super) fn ended(span: &mut Span, answer: Result<&Answer, &Lost>) {
     match answer {
         Ok(answer) => {
@@ -121,7 +123,7 @@ pub(super) fn ended(span: &mut Span, answer: Result<&Answer, &Lost>) {
             if let Some((_, id)) = id {
                 span.set("azure.service.request.id", Arc::<str>::from(id.as_str()));
             }
-            // Many reads expect 404; the step decides what it means.
+            // A 404 is no error of the span: many reads expect it, and the step decides what it means.
             if answer.status >= 400 && answer.status != 404 {
                 span.fail(answer.status.to_string());
             }

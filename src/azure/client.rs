@@ -1,5 +1,5 @@
-//! The only HTTP client of the process: connections are reused, redirects are never followed, proxies are never used,
-//! and answers are read up to a limit.
+//! The only HTTP client of the process. It reuses connections, never follows redirects, never uses a proxy, and reads
+//! answers up to a limit.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::ports::{Clock as _, SystemClock};
 /// The timeout of a connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client whose requests end after `timeout`, answer included.
+/// Builds the client. Each request ends within `timeout`, including the time to read the answer.
 ///
 /// # Errors
-/// When no client can be built, for example because TLS can't be set up.
+/// When the client can't be built, for example because TLS can't be set up.
 pub fn client(timeout: Duration) -> Result<Client, reqwest::Error> {
     Client::builder()
         .redirect(redirect::Policy::none())
@@ -27,16 +27,16 @@ pub fn client(timeout: Duration) -> Result<Client, reqwest::Error> {
         .build()
 }
 
-/// A complete answer.
+/// An answer that was read completely.
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// By lower-case name; those that are not text are left out.
+    /// The headers as pairs of a lower-case name and a value; a value that is not text is left out.
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
 }
 
 impl Answer {
-    /// How long the service asks to wait, in any of the forms that are in use.
+    /// How long the service asks to wait, in any of the headers that Azure's services use for it.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let header =
             |name: &str| self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value);
@@ -44,8 +44,8 @@ impl Answer {
     }
 }
 
-/// Why there is no answer. The text of `reqwest` is left out because it repeats the URL, and a poll URL may contain
-/// secrets.
+/// Why a request has no answer. The text of `reqwest` is left out because it repeats the URL, and a poll URL may
+/// contain secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Lost {
     #[error("the service can't be reached")]
@@ -59,7 +59,7 @@ pub(super) enum Lost {
 }
 
 impl Lost {
-    /// The reason, for a span.
+    /// The reason, as the error type of a span.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::NotSent => "not-sent",
@@ -80,12 +80,12 @@ impl Lost {
     }
 }
 
-/// Sends a request and reads the answer, at most `most` bytes of it.
+/// Sends a request and reads the answer, whose body has at most `most` bytes.
 pub(super) async fn exchange(call: Call, request: RequestBuilder, most: usize) -> Result<Answer, Lost> {
     spanned(call, request, async |incoming| read(incoming, most).await).await
 }
 
-/// Sends a request and reads only the head of the answer; the body is not needed.
+/// Sends a request and reads only the status and the headers of the answer.
 pub(super) async fn head(call: Call, request: RequestBuilder) -> Result<(u16, HeaderMap), Lost> {
     let mut headers = HeaderMap::new();
     let answer = spanned(call, request, async |incoming| {
@@ -96,7 +96,7 @@ pub(super) async fn head(call: Call, request: RequestBuilder) -> Result<(u16, He
     Ok((status, headers))
 }
 
-/// Sends a request within a span of its own. All requests to services are sent by this function.
+/// Sends a request within a span. All requests to services are sent by this function.
 async fn spanned(
     call: Call,
     request: RequestBuilder,
@@ -120,7 +120,8 @@ async fn read(mut incoming: Response, most: usize) -> Result<Answer, Lost> {
     let texts =
         named.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
     let mut headers: Vec<(String, String)> = texts.collect();
-    // A wait that is given as a date counts from the answer's own date; without one the local time is used.
+    // `Retry-After` may be a date, which is compared with the date of the answer. If the answer has none, the local
+    // time is added.
     if !headers.iter().any(|(name, _)| name == "date") {
         let now = DateTimePrinter::new().timestamp_to_rfc9110_string(&SystemClock.now());
         headers.extend(now.ok().map(|now| ("date".to_owned(), now)));

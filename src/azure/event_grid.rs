@@ -11,19 +11,21 @@ use tenantry_core::{
 
 use crate::ports::{Publisher, Transport};
 
-/// Microsoft, "Post events to a custom topic": the version of the publishing API.
+/// The path to which events are posted, with the version of the publishing API. Source: Microsoft, "Post events to a
+/// custom topic".
 const PATH: &str = "/api/events?api-version=2018-01-01";
 
-/// The largest request, in bytes; the topic's limit is 1 MB. One event is smaller than a tenant's document.
+/// The largest request, in bytes; the topic's limit is 1 MB. A single event always fits, because it is smaller than a
+/// tenant's document.
 const MOST_BYTES: usize = 950_000;
 
-/// A topic with the CloudEvents 1.0 schema.
+/// Publishes to one Event Grid topic, whose input schema is CloudEvents 1.0.
 pub struct EventGrid {
     transport: Arc<dyn Transport>,
 }
 
 impl EventGrid {
-    /// The topic on the transport's Event Grid host.
+    /// Creates a publisher to the topic on the transport's Event Grid host.
     pub fn new(transport: Arc<dyn Transport>) -> Self {
         Self { transport }
     }
@@ -46,7 +48,7 @@ impl Publisher for EventGrid {
     }
 }
 
-/// The events in order, in as few requests as the topic accepts.
+/// Distributes events in order over as few requests as the topic accepts.
 fn batches(events: &[CloudEvent]) -> Vec<Vec<Value>> {
     let (mut batches, mut room) = (Vec::<Vec<Value>>::new(), 0);
     for event in events {

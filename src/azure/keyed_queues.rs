@@ -1,4 +1,5 @@
-//! Queues for changes that Azure makes one at a time: those to one network, above all its private endpoints.
+//! Queues for changes that Azure makes one at a time: changes to one virtual network, above all to its private
+//! endpoints.
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
@@ -12,26 +13,26 @@ use tenantry_core::{
     time::saturating_add,
 };
 
-/// How long a change holds its queue without news: twice the longest time between two polls. By now another process may
-/// be polling it, and this one would not see its end.
+/// How long a change holds its queue after it was last known to be in progress: twice the longest time between two
+/// polls. Afterwards another process may be polling it, and this process would not observe its end.
 const SILENCE: Duration = Duration::from_secs(60);
-/// How long after its time a waiting request is still expected.
+/// How long after its estimated wait a waiting resource keeps its position.
 const GRACE: Duration = Duration::from_secs(180);
-/// The assumed duration of a change, until one was measured.
+/// The assumed duration of a change until one was measured.
 const USUAL: Duration = Duration::from_secs(5);
-/// The shortest and the longest wait: an estimate must not leave the queue idle for long.
+/// The shortest and the longest wait that is returned: a wrong estimate must not leave a queue idle for long.
 const AWAY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30);
 
-/// The queues by their keys ([`Request::serial`]).
+/// The queues, by [`Request::serial`].
 #[derive(Debug, Default)]
 pub(super) struct KeyedQueues(BTreeMap<String, KeyedQueue>);
 
 #[derive(Debug)]
 struct KeyedQueue {
     holder: Option<Holder>,
-    /// How long the last change took.
+    /// How long the last change took: the estimate for the next one.
     usual: Duration,
-    /// The waiting resources, in the order of their first request, and until when each is expected again.
+    /// The waiting resources in the order of their first request, each with the time until which its position is kept.
     waiting: Vec<(String, Timestamp)>,
 }
 
@@ -40,15 +41,16 @@ struct KeyedQueue {
 struct Holder {
     /// The resource that is being changed.
     resource: String,
-    /// The poll URL of its operation.
+    /// The poll URL of the change's operation; `None` until Azure has returned one.
     operation: Option<Poll>,
     since: Timestamp,
-    /// When it was last known to be in progress.
+    /// When the change was last known to be in progress.
     last_seen: Timestamp,
 }
 
 impl KeyedQueues {
-    /// Enters the request's queue, if it has one; returns how long to wait if the queue is held.
+    /// Enters the queue of a request, if the request has one. Returns `None` if the request may be sent, or how long to
+    /// wait if another resource's change holds the queue.
     pub(super) fn enter(&mut self, request: &Request, now: Timestamp) -> Option<Duration> {
         let key = request.serial.as_ref().filter(|_| request.mutates())?;
         let queue = self.0.entry(key.clone()).or_default();
@@ -61,7 +63,8 @@ impl KeyedQueues {
         None
     }
 
-    /// Learns from the answer to a request; without an answer its change may be in progress.
+    /// Updates the queues from the answer to a request. Without an answer nothing changes, because the change may be in
+    /// progress.
     pub(super) fn learn(&mut self, request: &Request, reply: Option<&Reply>, now: Timestamp) {
         let Some(reply) = reply else { return };
         for (key, queue) in &mut self.0 {
@@ -87,8 +90,8 @@ impl Default for KeyedQueue {
 }
 
 impl KeyedQueue {
-    /// The estimated wait until the queue is free for this resource. A resource that does not come back loses its
-    /// position.
+    /// Returns the estimated wait until the queue is free for a resource. A resource that is not requested again in
+    /// time loses its position.
     fn wait(&mut self, resource: String, now: Timestamp) -> Duration {
         self.waiting.retain(|(_, until)| *until > now);
         let position = self.waiting.iter().position(|(waiting, _)| *waiting == resource);
@@ -110,15 +113,15 @@ impl Holder {
         saturating_add(self.last_seen, SILENCE) > now
     }
 
-    /// Whether the answer to a request shows the state of this change: it is the change itself, a read of the resource,
-    /// or a poll.
+    /// Whether the answer to a request shows the state of this change: the request is the change itself, a read of the
+    /// resource, or a poll of the operation.
     fn is_shown_by(&self, request: &Request, key: &str) -> bool {
         let asks = self.operation.as_ref().is_some_and(|poll| poll.url == request.path);
         let is_ours = self.resource == resource(request);
         if request.mutates() { is_ours && request.serial.as_deref() == Some(key) } else { asks || is_ours }
     }
 
-    /// Whether a change is in progress after its request was answered.
+    /// Whether the change is in progress after the answer to the request that started it.
     fn goes_on_after(&mut self, reply: &Reply) -> bool {
         match operation::after_write(reply) {
             Ok(Progress::Running { operation, .. }) => {
@@ -129,7 +132,7 @@ impl Holder {
         }
     }
 
-    /// Whether it is in progress after a poll or a read.
+    /// Whether the change is in progress after the answer to a poll or a read.
     fn goes_on(&mut self, request: &Request, reply: &Reply) -> bool {
         if let Some(poll) = self.operation.as_ref().filter(|poll| poll.url == request.path) {
             return match operation::after_poll(poll, reply) {
@@ -137,7 +140,7 @@ impl Holder {
                     self.operation = operation.or_else(|| self.operation.take());
                     true
                 }
-                // The request was not answered.
+                // The poll failed, which says nothing about the operation.
                 Err(_) => true,
                 Ok(Progress::Done | Progress::Ended(_)) => false,
             };
@@ -147,7 +150,7 @@ impl Holder {
     }
 }
 
-/// The path without its query.
+/// The resource of a request: its path without the query, in lower case.
 fn resource(request: &Request) -> String {
     request.path.split('?').next().unwrap_or_default().to_ascii_lowercase()
 }

@@ -1,5 +1,5 @@
-//! The ports for Azure. The transport and the Event Grid topic also serve the local environment, whose Azure is
-//! simulated behind HTTP.
+//! The ports for Azure. The transport, the prober and the Event Grid publisher also serve the local environment, whose
+//! Azure is simulated behind HTTP.
 
 pub mod bridge;
 mod call;

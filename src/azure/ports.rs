@@ -22,27 +22,27 @@ use crate::{
     ports::{Clock, Ports, Prober, Publisher, Scheduler, Transport},
 };
 
-/// The largest answer of Service Bus that is read, in bytes; it only says that a message was accepted.
+/// The largest answer of Service Bus that is read, in bytes. Such an answer only says that a message was accepted.
 const MOST_BYTES: usize = 64 << 10;
 
 /// Why the ports for Azure can't be built.
 #[derive(Debug, thiserror::Error)]
 pub enum AzureError {
-    /// The HTTP client.
+    /// The HTTP client can't be built.
     #[error("no HTTP client can be made")]
     Client(#[from] reqwest::Error),
-    /// The identity.
+    /// An identity can't be used.
     #[error(transparent)]
     Identity(#[from] BadIdentity),
-    /// The state.
+    /// The settings of the tables are invalid.
     #[error(transparent)]
     Tables(#[from] BadTables),
-    /// The handler's port.
+    /// The port of the handler can't be used.
     #[error("the handler's port failed")]
     Port(#[from] std::io::Error),
 }
 
-/// Builds the ports for Azure; `timeout` bounds each request. Nothing is sent to a service yet.
+/// Builds the ports for Azure; `timeout` bounds each request. No request is sent yet.
 ///
 /// # Errors
 /// [`AzureError`] when a port can't be built from its settings.
@@ -80,7 +80,7 @@ pub fn open(config: &AzureConfig, clock: Arc<dyn Clock>, timeout: Duration) -> R
     Ok(Ports { store: Arc::new(store), transport, prober, publisher, scheduler, clock })
 }
 
-/// The Service Bus namespace, for commands that only send.
+/// Builds only the sender to the Service Bus namespace, for commands that need nothing else.
 ///
 /// # Errors
 /// As [`open`].
@@ -104,8 +104,8 @@ fn service_bus(
     ServiceBus::new(transport, Arc::clone(tokens), config.service_bus.clone())
 }
 
-/// The scopes of the configured cloud: ARM and Graph have other audiences in each cloud. The simulated Azure on this
-/// machine uses those of the public cloud.
+/// The token scopes for ARM and Graph, which differ between Azure's clouds. For a simulated Azure on this machine they
+/// are those of the public cloud.
 pub(super) fn scopes(config: &AzureConfig) -> Scopes {
     let scope = |url: &Url, public: String| match url.scheme() {
         "https" => format!("{}/.default", url.origin().ascii_serialization()),
@@ -115,7 +115,8 @@ pub(super) fn scopes(config: &AzureConfig) -> Scopes {
     Scopes { arm: scope(&config.arm, public.arm), graph: scope(&config.graph, public.graph) }
 }
 
-/// Publishes to all of them. If one fails, the events are published to all again, byte for byte the same.
+/// Publishes to several publishers. If one fails, the caller publishes the events to all of them again, with the same
+/// content.
 struct Publishers(Vec<Arc<dyn Publisher>>);
 
 impl Publisher for Publishers {

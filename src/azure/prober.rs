@@ -1,11 +1,11 @@
-//! Calls tenants' services from outside: as a tenant's own application, without any secret, or as a caller that has to
-//! be refused.
+//! Calls tenants' services from outside: as a tenant's own application, with a token and without a secret, or as a
+//! caller that the service has to refuse.
 //!
-//! The probe is a managed identity that the tenants' applications trust. Its token is the assertion for which Entra
-//! issues a token of such an application (Microsoft, "Configure an application to trust a managed identity"). Addresses
-//! come from Azure's answers about tenants' resources, so only hosts of known services are called, over https, and only
-//! with a token for that tenant's service or one without any right elsewhere. Only the head of an answer is read.
-//! Nothing here is logged, and no error repeats what was sent or answered.
+//! The probe is a managed identity that the tenants' applications trust. Entra accepts the probe's token as the
+//! assertion for a token of such an application (Microsoft, "Configure an application to trust a managed identity").
+//! Addresses of services come from Azure's answers about tenants' resources. Therefore only hosts of known services are
+//! called, and only over https. Only the head of an answer is read. Nothing is logged here, and no error repeats what
+//! was sent or answered.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,54 +34,55 @@ use crate::{
     ports::{Clock, Credential, NoToken, ProbeToken, Prober, Scored, TokenFor},
 };
 
-/// The audience of the probe's own token: Entra, which exchanges it.
+/// The audience of the probe's own token: Entra, which exchanges it for a token of a tenant's application.
 const EXCHANGE: &str = "api://AzureADTokenExchange";
-/// The timeout of one call. A service that takes longer for a small input is inconclusive, not verified.
+/// The timeout of one call. The result for a service that takes longer for a small input is inconclusive, not verified.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The header with which Azure Machine Learning reports that the model itself has failed: the call had reached it
-/// (Microsoft, "Troubleshoot online endpoints").
+/// The header with which Azure Machine Learning reports that the model itself has failed, so that the call had reached
+/// the model (Microsoft, "Troubleshoot online endpoints").
 const MODEL_FAILED: &str = "ms-azureml-model-error-statuscode";
 /// Entra's error for an application whose service principal is disabled (Microsoft, "Microsoft Entra authentication and
 /// authorization error codes").
 const DISABLED: &str = "AADSTS7000112";
-/// The suffixes of the hosts that are called.
+/// The suffixes of the hosts of known services; no other host is called.
 const HOSTS: [&str; 4] = [
     ".inference.ml.azure.com",
     ".cognitiveservices.azure.com",
     ".openai.azure.com",
     ".services.ai.azure.com",
 ];
-/// The header of services that take a key in a header of its own instead of a bearer token.
+/// The header for the key of services that do not take the key as a bearer token.
 const API_KEY: &str = "api-key";
-/// It has the length of a real key.
+/// A key that was never issued, with the length of a real one.
 const MADE_UP_KEY: &str = "0123456789abcdef0123456789abcdef";
 
-/// The identity of the probe.
+/// The source of the probe's own tokens.
 enum Who {
     /// A managed identity of the platform.
     Managed(Arc<dyn TokenCredential>),
-    /// An identity of a simulated Azure: the endpoint of its tokens, and the secret that the endpoint expects.
+    /// A simulated Azure: the endpoint that issues the tokens, and the secret that the endpoint expects.
     Simulated { endpoint: Url, secret: String },
 }
 
-/// The prober over the one HTTP client.
+/// The prober, on top of the program's one HTTP client.
 pub struct HttpProber {
     client: Client,
     who: Who,
     login: Url,
-    /// The address of all services, if they are simulated.
+    /// The address of all tenants' services if they are simulated; `None` in Azure.
     inference: Option<Url>,
-    /// A scope other than that of any tenant's service; the applications have no right there.
+    /// The scope of Resource Manager, for a token that a tenant's service has to reject. The applications have no
+    /// rights in Resource Manager.
     elsewhere: String,
     location: String,
     clock: Arc<dyn Clock>,
 }
 
 impl HttpProber {
-    /// A prober from its settings; `elsewhere` is the scope of Resource Manager.
+    /// Creates a prober from its settings; `elsewhere` is the token scope of Resource Manager.
     ///
     /// # Errors
-    /// [`BadIdentity`] when the identity's surroundings are missing.
+    /// [`BadIdentity`] when the managed identity can't be used, for example because its endpoint is not configured.
     pub fn new(
         config: &ProbeConfig,
         client: Client,
@@ -95,7 +96,8 @@ impl HttpProber {
         Ok(Self { client, who, login, inference, elsewhere, location, clock })
     }
 
-    /// A prober of a simulated Azure, whose identity endpoint is at `identity` and expects `secret`.
+    /// Creates a prober for a simulated Azure at `cloud`, whose identity endpoint is at `identity` and expects
+    /// `secret`.
     pub fn simulated(
         cloud: &Url,
         identity: Url,
@@ -114,7 +116,7 @@ impl HttpProber {
         }
     }
 
-    /// The probe's own token.
+    /// Requests the probe's own token.
     async fn assertion(&self) -> Result<Secret, String> {
         match &self.who {
             Who::Managed(credential) => {
@@ -146,7 +148,7 @@ impl HttpProber {
         if is_for == TokenFor::Another && *scope == of.scope {
             return Err("its service is the one that serves as another one".to_owned().into());
         }
-        // A credential for one token: a cached answer of Entra would prove nothing about now.
+        // The credential is used for one token only: a cached token would not prove that Entra issues one now.
         let options = Some(ClientAssertionCredentialOptions { client_options: self.options() });
         let (directory, client) = (of.directory_id.clone(), of.client_id.clone());
         let refused = |error: azure_core::Error| {
@@ -203,7 +205,8 @@ impl HttpProber {
         Ok(Scored { status, from_service: headers.contains_key(MODEL_FAILED) })
     }
 
-    /// A token with its expiry in the past. Its signature no longer fits, because Entra's own tokens can't be changed.
+    /// Returns the token with its expiry moved into the past. The signature no longer matches, because a token of Entra
+    /// can't be changed.
     fn expired(&self, token: &ProbeToken) -> Result<ProbeToken, String> {
         let other = || {
             "the token has another form than a JSON Web Token's, so it can't be changed to an expired one"
@@ -246,7 +249,7 @@ impl Prober for HttpProber {
     }
 }
 
-/// The address of a known service; no other is called, whatever a resource says.
+/// Checks the address of a service. Only known services are called, whatever address a resource has.
 fn allowed(url: &str) -> Result<Url, String> {
     let refused = |why: &str| Err(format!("its address is not called: {why}"));
     let Ok(url) = Url::parse(url) else { return refused("it is no URL") };
@@ -261,7 +264,7 @@ fn allowed(url: &str) -> Result<Url, String> {
     }
 }
 
-/// The part of Entra's answer that may be repeated: the status and the error numbers.
+/// The part of Entra's answer that an error may repeat: the status and the error numbers.
 fn entra_errors(error: &azure_core::Error) -> String {
     let status = error.http_status().map(|status| format!("HTTP {}", u16::from(status)));
     let text = error.to_string();
@@ -274,7 +277,7 @@ fn entra_errors(error: &azure_core::Error) -> String {
     if texts.is_empty() { "it can't be reached or understood".to_owned() } else { texts.join(", ") }
 }
 
-/// The probe's token as a client assertion.
+/// The probe's own token, as a client assertion.
 #[derive(Debug)]
 struct Assertion(Secret);
 

@@ -1,7 +1,8 @@
-//! Compares the permissions that our identities hold, as Azure and Entra report them, with those that are required.
+//! Compares the permissions that this program's identities hold, as Azure and Entra report them, with those that are
+//! required.
 //!
-//! Sources: Microsoft, "Permissions - List For Resource Group" (what the caller may do at a scope, conditions left
-//! out), and "Access token claims reference" (`roles`: the application's permissions).
+//! Sources: Microsoft, "Permissions - List For Resource Group" (what the caller may do at a scope, without regard to
+//! conditions), and "Access token claims reference" (`roles`: the application's permissions).
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -28,24 +29,25 @@ use crate::{
     ports::Clock,
 };
 
-/// The version of the API description.
+/// The API version of "Permissions - List For Resource Group".
 const API_VERSION: ApiVersion = ApiVersion::known("2022-04-01");
 
-/// The result of one comparison.
+/// The comparison of one identity's permissions at one scope with those that are required.
 #[derive(Debug)]
 pub struct Finding {
-    /// The identity: `provisioner` or `remover`.
+    /// The role of the identity: `provisioner` or `remover`.
     pub identity: &'static str,
-    /// A scope of Resource Manager, or Microsoft Graph.
+    /// The scope in Resource Manager, as a resource id, or `Microsoft Graph`.
     pub location: String,
-    /// What is missing and what is superfluous, or why it is unknown.
+    /// Which permissions are missing and which are superfluous, or why that is unknown.
     pub comparison: Result<RoleComparison, Failure>,
 }
 
-/// Reads the permissions of our identities in all stamps and in Graph.
+/// Reads the permissions of this program's identities at the scopes of all stamps and in Graph, and compares them with
+/// `permissions`.
 ///
 /// # Errors
-/// [`AzureError`] when an identity can't be used; a request without an answer is a finding.
+/// [`AzureError`] when an identity can't be used. A request that fails is reported in its [`Finding`].
 pub async fn held(
     config: &AzureConfig,
     clock: &Arc<dyn Clock>,
@@ -54,12 +56,12 @@ pub async fn held(
 ) -> Result<Vec<Finding>, AzureError> {
     let names = |role: &Role| role.names().map(str::to_owned).collect::<BTreeSet<_>>();
     let (mut provisioner, remover) = (names(&permissions.provisioner), names(&permissions.remover));
-    // The same identity makes the isolation check.
+    // The identity of the provisioner also runs the isolation check.
     provisioner.extend(names(&permissions.auditor));
     let mut asked: Vec<(&'static str, &Identity, BTreeSet<String>)> = Vec::new();
     match &config.remover {
         Some(identity) => asked.push(("remover", identity, remover)),
-        // One identity has both roles.
+        // Without a second identity, the provisioner also deletes.
         None => provisioner.extend(remover),
     }
     asked.insert(0, ("provisioner", &config.identity, provisioner));
@@ -84,7 +86,7 @@ pub async fn held(
     Ok(findings)
 }
 
-/// The permissions that the caller has at a scope: one entry for each role assignment at the scope or above it.
+/// Reads the permissions that the caller has at a scope: one entry for each role assignment at the scope or above it.
 async fn at_scope(transport: &HttpTransport, scope: &str) -> Result<Vec<Held>, Failure> {
     let scope: ResourceId = scope.parse().map_err(|why: BadId| Failure::not_sent(why.to_string()))?;
     let list = "/providers/Microsoft.Authorization/permissions";
@@ -94,8 +96,8 @@ async fn at_scope(transport: &HttpTransport, scope: &str) -> Result<Vec<Held>, F
     held.map_err(|_| Failure::nonsense("the list of permissions can't be read"))
 }
 
-/// The application permissions in our own token for Graph. It was issued to us directly, so its signature is not
-/// checked.
+/// Compares the application permissions in this program's own token for Graph. Entra issued the token to this program
+/// directly, so the signature is not checked.
 async fn in_graph(tokens: &Tokens) -> Result<RoleComparison, Failure> {
     let token = tokens.token(Audience::Graph).await?;
     let unreadable = || Failure::nonsense("the token for Graph lists no permissions");
@@ -109,7 +111,7 @@ async fn in_graph(tokens: &Tokens) -> Result<RoleComparison, Failure> {
     }
     let roles = claims["roles"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let roles: BTreeSet<&str> = roles.collect();
-    // This permission includes the other.
+    // `Application.ReadWrite.All` includes the required permission.
     let enough = [GRAPH, "Application.ReadWrite.All"].iter().any(|role| roles.contains(role));
     let excess = roles.iter().filter(|role| ![GRAPH, GRAPH_OPTIONAL].contains(role));
     Ok(RoleComparison {

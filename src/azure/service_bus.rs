@@ -1,7 +1,7 @@
-//! Sends to Service Bus: wake-ups, requests, and events to a topic. Receiving is the Functions host's work.
+//! Sends to Service Bus: wake-ups, requests, and events to a topic. The Functions host receives.
 //!
-//! Uses `azure_messaging_servicebus` 0.21, whose faults are corrected by [`ServiceBusTransport`]: it signs with a key,
-//! which this program does not have, writes instants in an undocumented form, and sends any text as a header.
+//! Uses `azure_messaging_servicebus` 0.21, which signs with a key that this program does not have, writes instants in
+//! an undocumented form, and sends any text as a header. [`ServiceBusTransport`] corrects that.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,23 +31,23 @@ pub const REQUESTS: &str = "tenant-requests";
 pub const WAKE_UPS: &str = "tenant-wakeups";
 /// The dead letters of the request queue: requests whose deliveries have failed too often.
 pub const DEAD_LETTERS: &str = "tenant-requests/$deadletterqueue";
-/// A wake-up that is not taken for so long is useless: the sweep has reconciled the tenant.
+/// The time to live of a wake-up. An older one is useless, because the sweep has reconciled the tenant by then.
 const WAKE_UP_LIFE: Duration = Duration::from_secs(3600);
 
-/// A namespace.
+/// A client that sends messages to one Service Bus namespace.
 #[derive(Clone)]
 pub struct ServiceBus {
     transport: Arc<dyn HttpClient>,
 }
 
 impl ServiceBus {
-    /// The namespace at an address.
+    /// Creates a client for the namespace at an address.
     pub fn new(transport: LegacyTransport, tokens: Arc<Tokens>, namespace: Url) -> Self {
         Self { transport: Arc::new(ServiceBusTransport::new(transport, tokens, namespace)) }
     }
 
-    /// Sends a request as a signup app does. The session is the tenant, so that its requests keep their order; the
-    /// request id lets the broker drop a repeat at once.
+    /// Sends a request as a signup app does. The Service Bus session is the tenant, so that the tenant's requests keep
+    /// their order. The message id is the request id, so that the broker drops a repeat at once.
     ///
     /// # Errors
     /// [`Failure`] when the message was not accepted, or when that is unknown.
@@ -67,7 +67,7 @@ impl ServiceBus {
         content_type: &str,
         broker_properties: SettableBrokerProperties,
     ) -> Result<(), Failure> {
-        // The transport replaces the address and the signature that are made of namespace and key.
+        // The transport replaces the address and the signature, which the crate makes of the namespace and the key.
         let client = QueueClient::new(Arc::clone(&self.transport), "namespace", queue, "none", "none");
         let options = SendMessageOptions {
             content_type: Some(content_type.to_owned()),
@@ -82,7 +82,7 @@ impl ServiceBus {
     }
 }
 
-/// Wake-ups as scheduled messages.
+/// Schedules wake-ups as scheduled messages of Service Bus.
 pub struct QueueScheduler(pub ServiceBus);
 
 impl Scheduler for QueueScheduler {
@@ -99,12 +99,13 @@ impl Scheduler for QueueScheduler {
     }
 }
 
-/// In whole seconds, as in the header; rounded up, because a wake-up before its time is useless.
+/// An instant in whole seconds since 1970, as the header has it. It is rounded up, because a wake-up before its time is
+/// useless.
 fn rounded_up(at: Timestamp) -> i64 {
     at.as_second() + i64::from(at.subsec_nanosecond() > 0)
 }
 
-/// No wake-ups: the sweep reconciles what is due.
+/// Schedules nothing: the sweep reconciles the tenants that are due.
 pub struct NoScheduler;
 
 impl Scheduler for NoScheduler {
@@ -117,14 +118,14 @@ impl Scheduler for NoScheduler {
     }
 }
 
-/// Events to a topic, one message each; the session is the tenant.
+/// Publishes events to a Service Bus topic, one message each. The Service Bus session is the tenant.
 pub struct TopicPublisher {
     bus: ServiceBus,
     topic: String,
 }
 
 impl TopicPublisher {
-    /// The topic of that name.
+    /// Creates a publisher to the topic of that name.
     pub fn new(bus: ServiceBus, topic: impl Into<String>) -> Self {
         Self { bus, topic: topic.into() }
     }
@@ -149,7 +150,7 @@ impl Publisher for TopicPublisher {
     }
 }
 
-/// The failure for an error of the legacy crate. Its text is left out because it repeats the body of the answer.
+/// Converts an error of the legacy crate. The text of the error is left out because it repeats the body of the answer.
 fn failed(error: &Error) -> Failure {
     match error.kind() {
         ErrorKind::HttpResponse { status, .. } => {

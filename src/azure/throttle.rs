@@ -1,16 +1,17 @@
-//! Keeps requests within the limits of Azure's control planes, before Azure refuses them.
+//! Keeps requests within the limits of Azure's control planes, so that Azure need not refuse them.
 //!
 //! Sources: Microsoft, "Understand how Azure Resource Manager throttles requests" (a token bucket per region,
-//! subscription, principal and kind of operation; headers report what is left; a call before `Retry-After` is over
-//! restarts the wait), and public reports that private endpoints of one network are changed one at a time.
+//! subscription, principal and kind of operation; headers report how many requests are left; a call before
+//! `Retry-After` is over restarts the wait), and public reports that private endpoints of one network are changed one
+//! at a time.
 //!
 //! # Guarantees
-//! After a refusal for load this process sends nothing of that kind before the requested pause is over. A request that
-//! has to wait long is returned as not sent, so that its tenant is requeued.
+//! After a refusal for load, this process sends no request under the same limit before the requested pause is over. A
+//! request that would have to wait long is returned as not sent, so that its tenant is requeued.
 //!
 //! # Caveats
-//! Other processes share the same limits and are noticed only through the answers. Azure itself serializes changes to a
-//! network; here they are only kept from colliding.
+//! Other processes share the same limits, and this process learns of them only through the services' answers. Azure
+//! itself serializes changes to a network; the queues here only avoid collisions.
 
 use std::{
     collections::BTreeMap,
@@ -28,12 +29,12 @@ use tenantry_core::{
 use super::{call::Service, keyed_queues::KeyedQueues, transport::service};
 use crate::{ports::Clock, telemetry::metrics};
 
-/// A longer wait is not done in place.
+/// The longest wait within a request. A request that has to wait longer is returned as not sent.
 const SHORT: Duration = Duration::from_secs(2);
-/// The pause for a service that did not say how long to wait.
+/// The pause after a refusal for load that has no `Retry-After`.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The key of a limit: a service, a subscription there, and a kind of operation.
+/// The key of a limit: a service, a subscription in its path (empty if there is none), and a kind of operation.
 type Key = (Api, String, Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +53,7 @@ impl Kind {
         }
     }
 
-    /// The header with the number of requests that are left.
+    /// The header in which ARM reports how many requests are left.
     fn header(self) -> &'static str {
         match self {
             Self::Read => "x-ms-ratelimit-remaining-subscription-reads",
@@ -61,7 +62,7 @@ impl Kind {
         }
     }
 
-    /// ARM's bucket: its size, and how many tokens are added each second.
+    /// ARM's token bucket for the kind of operation: its size, and how many tokens are added each second.
     fn bucket(self) -> (f64, f64) {
         match self {
             Self::Read => (250.0, 25.0),
@@ -70,7 +71,7 @@ impl Kind {
     }
 }
 
-/// One limit, as far as it is known.
+/// What is known of one limit.
 #[derive(Debug)]
 struct Limit {
     left: f64,
@@ -78,7 +79,7 @@ struct Limit {
     paused_until: Timestamp,
 }
 
-/// The limits of one principal.
+/// What this process knows of the services' limits, for all requests of one transport.
 pub struct Throttle {
     clock: Arc<dyn Clock>,
     limits: Mutex<BTreeMap<Key, Limit>>,
@@ -86,15 +87,15 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// A throttle without knowledge of any limit.
+    /// Creates a throttle that knows of no limit yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, limits: Mutex::default(), queues: Mutex::default() }
     }
 
-    /// Returns when the request may be sent.
+    /// Waits until a request may be sent.
     ///
     /// # Errors
-    /// A [`Failure`] of class `throttled` when the wait is too long; nothing was sent.
+    /// A [`Failure`] of the class `throttled`, with the wait, if the wait is too long. Nothing was sent.
     pub(super) async fn admit(&self, request: &Request) -> Result<(), Failure> {
         let wait = self.wait(request, self.clock.now());
         if wait > SHORT {
@@ -112,7 +113,8 @@ impl Throttle {
         Ok(())
     }
 
-    /// Takes a token of the bucket; returns how long to wait for it.
+    /// Takes a token from the bucket of a request, and returns how long to wait before it is sent. If that is longer
+    /// than [`SHORT`], no token is taken.
     fn wait(&self, request: &Request, now: Timestamp) -> Duration {
         let key = key(request);
         let (most, refill) = key.2.bucket();
@@ -133,7 +135,7 @@ impl Throttle {
         wait
     }
 
-    /// Learns about the limits from an answer; `None` if there was none.
+    /// Updates the limits from the answer to a request; `reply` is `None` if there was no answer.
     pub(super) fn learn(&self, request: &Request, reply: Option<&Reply>) {
         let now = self.clock.now();
         lock(&self.queues).learn(request, reply, now);
@@ -143,7 +145,7 @@ impl Throttle {
         let mut limits = lock(&self.limits);
         let Some(limit) = limits.get_mut(&key) else { return };
         if let Some(left) = left.filter(|left| *left < limit.left) {
-            // Other processes use the same bucket.
+            // The answer counts the requests of other processes, too.
             limit.left = left;
         }
         if is_about_load(reply) {
@@ -153,7 +155,7 @@ impl Throttle {
     }
 }
 
-/// Records that a request is delayed.
+/// Records in a metric how long a request is delayed.
 pub(super) fn waited(service: Service, how: &str, wait: Duration) {
     metrics::record(&metrics::THROTTLE_WAIT, wait.as_secs_f64(), || {
         [service.as_str().to_owned(), how.to_owned()]
@@ -166,7 +168,8 @@ fn key(request: &Request) -> Key {
     (request.api, subscription, Kind::of(request.method))
 }
 
-/// A 429 can also be about one resource's state; then the other requests need not wait.
+/// Whether an answer is a refusal for load. A 429 can also be about the state of one resource; then other requests need
+/// not wait.
 fn is_about_load(reply: &Reply) -> bool {
     if reply.status != 429 {
         return false;
@@ -184,7 +187,8 @@ fn requeued(why: &str, wait: Duration) -> Failure {
     Failure { retry_after: Some(wait), ..cause.into() }
 }
 
-/// Every change to the guarded value is complete, so a panic elsewhere leaves it consistent.
+/// Locks a mutex, even a poisoned one: every change to the guarded value is complete, so a panic elsewhere leaves it
+/// consistent.
 fn lock<T>(guarded: &Mutex<T>) -> MutexGuard<'_, T> {
     guarded.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,8 @@
-//! Tokens of Entra: the identity is configured; one audience each, one refresh at a time, and a timeout.
+//! Tokens of Entra for the configured identity: one cached token per audience, one refresh at a time, and a timeout.
 //!
-//! `azure_identity` has a cache of its own, but one lock for all audiences, and it requests a new token at every call
-//! once one has less than five minutes left. So each audience has its own credential here, behind a cache that
-//! continues with a valid token when no new one is available.
+//! `azure_identity` has a cache of its own, but with one lock for all audiences, and it requests a new token at every
+//! call once a token has less than five minutes left. So each audience has its own credential here, behind a cache that
+//! continues with a valid token when no new one can be obtained.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -24,12 +24,12 @@ use tokio::sync::Mutex;
 use super::token_transport::TokenTransport;
 use crate::{config::Identity, ports::Clock};
 
-/// The timeout of a token, including the wait for another caller's refresh.
+/// The timeout of a call for a token, including the wait for another caller's refresh.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// A token with less left is replaced, as in `azure_identity`.
+/// A token with less time left is replaced, as in `azure_identity`.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
-/// The audience of a token. A token for one is never sent to another.
+/// The service that a token is for. A token is never sent to another service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Audience {
     /// Azure Resource Manager.
@@ -48,12 +48,12 @@ impl Audience {
     const ALL: [Self; 5] = [Self::Arm, Self::Graph, Self::EventGrid, Self::ServiceBus, Self::Storage];
 }
 
-/// The scopes of the audiences; those of ARM and Graph differ in other clouds than the public one.
+/// The token scopes of ARM and Graph, which differ between Azure's clouds. The default is the public cloud.
 #[derive(Debug, Clone)]
 pub struct Scopes {
-    /// ARM's, e.g. `https://management.azure.com/.default`.
+    /// The scope of ARM, e.g. `https://management.azure.com/.default`.
     pub arm: String,
-    /// Graph's, e.g. `https://graph.microsoft.com/.default`.
+    /// The scope of Graph, e.g. `https://graph.microsoft.com/.default`.
     pub graph: String,
 }
 
@@ -83,7 +83,7 @@ impl Scopes {
 #[error("the identity can't be used")]
 pub struct BadIdentity(#[from] AzureError);
 
-/// A token with its expiry.
+/// A bearer token with its expiry.
 #[derive(Clone)]
 pub struct Token {
     secret: Secret,
@@ -102,13 +102,13 @@ impl Token {
         self.secret.secret()
     }
 
-    /// When it expires.
+    /// When the token expires.
     pub fn expires(&self) -> Timestamp {
         self.expires
     }
 }
 
-/// The credential of one audience, and its last token.
+/// The credential for one audience, with the last token.
 struct Source {
     scope: String,
     credential: Arc<dyn TokenCredential>,
@@ -117,7 +117,7 @@ struct Source {
 
 struct Fetched {
     token: Token,
-    /// A token that expires in less than this is replaced: the usual margin, or half the lifetime of a short-lived
+    /// The token is replaced when it has less time left than this: five minutes, or half the lifetime of a short-lived
     /// token.
     margin: SignedDuration,
 }
@@ -131,13 +131,13 @@ enum Kind {
 }
 
 impl Tokens {
-    /// Always the same token; for a simulated Azure, which accepts any.
+    /// Creates a source of one fixed token, for a simulated Azure, which accepts any token.
     pub fn fixed(token: &str) -> Self {
         let secret = Secret::new(token.to_owned());
         Self(Kind::Fixed(Token { secret, expires: Timestamp::MAX }))
     }
 
-    /// The tokens of an identity.
+    /// Creates a source of tokens for an identity. No token is requested yet.
     ///
     /// # Errors
     /// [`BadIdentity`] when something that the identity needs is missing, for example its token file.
@@ -156,10 +156,11 @@ impl Tokens {
         Ok(Self(Kind::Entra { sources, clock }))
     }
 
-    /// A token that is valid for at least the next request.
+    /// Returns a valid token for an audience: the cached one, unless it has little time left and a new one can be
+    /// obtained.
     ///
     /// # Errors
-    /// [`Failure`] of the class `not sent`, because nothing was sent to the audience yet.
+    /// [`Failure::not_sent`], because nothing was sent to the audience yet.
     pub async fn token(&self, audience: Audience) -> Result<Token, Failure> {
         let (sources, clock) = match &self.0 {
             Kind::Fixed(token) => return Ok(token.clone()),
@@ -174,7 +175,7 @@ impl Tokens {
 
 impl Source {
     async fn token(&self, clock: &dyn Clock) -> Result<Token, Failure> {
-        // One refresh at a time: a caller that waits here finds the token of the refresh before.
+        // The lock allows one refresh at a time: a caller that waits here finds the token of the refresh before.
         let mut last = self.last.lock().await;
         let left = |token: &Token| token.expires.duration_since(clock.now());
         if let Some(fetched) = last.as_ref().filter(|fetched| left(&fetched.token) > fetched.margin) {
@@ -199,7 +200,8 @@ impl Source {
     }
 }
 
-/// A credential with our transport and without retries of its own, because its callers retry.
+/// Creates the credential of an identity. It uses this program's HTTP client, except for a developer's account, whose
+/// token comes from a command-line tool. It does not retry, because its callers do.
 pub(super) fn credential(
     identity: &Identity,
     client: &Client,
@@ -225,8 +227,8 @@ pub(super) fn credential(
     })
 }
 
-/// Why a refresh failed. The error's own text repeats the endpoint's answer, which may be a token that could not be
-/// parsed.
+/// The reason for a failed refresh. The error's own text is left out because it repeats the endpoint's answer, which
+/// may be a token that could not be parsed.
 pub(super) fn why(error: &AzureError) -> String {
     match error.http_status() {
         Some(status) => format!("no token: the identity endpoint answered with HTTP {}", u16::from(status)),
@@ -248,17 +250,17 @@ mod tests {
     use super::*;
     use crate::ports::SystemClock;
 
-    /// The behaviour of an identity endpoint.
+    /// How the fake identity endpoint answers.
     #[derive(Debug, Clone, Copy)]
     enum Does {
-        /// Issues a token that is valid for so many seconds.
+        /// Issues a token that is valid for this number of seconds.
         Give(i64),
         Fail,
         /// Does not answer requests for this scope.
         Hang(&'static str),
     }
 
-    /// An identity endpoint; the token says which request it answered.
+    /// A fake identity endpoint. The text of a token says which request it answered.
     #[derive(Debug)]
     struct Endpoint {
         does: Does,
@@ -350,7 +352,7 @@ mod tests {
         let tokens = tokens(&endpoint);
         token(&tokens, Audience::Arm).await.unwrap();
         if let Kind::Entra { sources, .. } = &tokens.0 {
-            // As if most of the hour had passed.
+            // With this margin the token counts as almost expired.
             sources[0].1.last.lock().await.as_mut().unwrap().margin = SignedDuration::from_hours(2);
         }
         endpoint.lock().unwrap().does = Does::Fail;

@@ -1,6 +1,6 @@
-//! The transport of `azure_identity`: our client, with our timeouts and without redirects.
+//! The transport of `azure_identity`: this program's HTTP client, with its timeouts and without redirects.
 //!
-//! Without a transport it panics at construction, because its default features are off.
+//! Without a transport, `azure_identity` panics when a credential is created, because its default features are off.
 
 use async_trait::async_trait;
 use azure_core::{
@@ -15,15 +15,15 @@ use super::{
     client::exchange,
 };
 
-/// The largest answer that is read, in bytes; a token has a few thousand.
+/// The largest answer that is read, in bytes; an answer with a token has a few thousand.
 const MOST_BYTES: usize = 64 << 10;
 
-/// `azure_core`'s transport over the one client.
+/// The transport for `azure_core`, on top of the program's one HTTP client.
 #[derive(Debug)]
 pub(super) struct TokenTransport {
     client: Client,
-    /// The address of all requests instead of the original: `azure_identity` supports only https, and services on this
-    /// machine have none.
+    /// The address to which all requests are sent instead of their own. `azure_identity` supports only https, and
+    /// services on this machine have only http.
     instead: Option<Url>,
 }
 
@@ -32,7 +32,7 @@ impl TokenTransport {
         Self { client, instead: None }
     }
 
-    /// A transport that sends everything to another address.
+    /// Creates a transport that sends all requests to another address.
     pub(super) fn to(client: Client, address: Url) -> Self {
         Self { client, instead: Some(address) }
     }

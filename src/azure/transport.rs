@@ -1,8 +1,8 @@
-//! The transport for all requests to ARM, Graph and Event Grid, in Azure and on a laptop.
+//! The transport for all requests to ARM, Graph and Event Grid, of Azure or of a simulated Azure.
 //!
-//! A token is sent only to the host that it is meant for: a poll URL elsewhere is refused before anything is sent, and
-//! redirects are not followed. A request ends within the timeout, including the waits for a token and for the throttle,
-//! because a lease lasts only so long.
+//! A token is sent only to the host that it is meant for: a poll URL on another host is refused before anything is
+//! sent, and redirects are not followed. A request ends within the timeout, including the waits for a token and for the
+//! throttle, because the lease on the tenant lasts only so long.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ use crate::{
     telemetry::{Trace, fresh},
 };
 
-/// The largest answer that is read, in bytes; ARM's lists stay far below.
+/// The largest answer that is read, in bytes; a page of an ARM list is far smaller.
 const MAX_REPLY_BYTES: usize = 4 << 20;
 
 /// The addresses of the services.
@@ -36,7 +36,7 @@ pub struct Hosts {
     pub arm: Url,
     /// Microsoft Graph, e.g. `https://graph.microsoft.com`.
     pub graph: Url,
-    /// The Event Grid topic's host; `None` where events are published elsewhere.
+    /// The Event Grid topic's host; `None` if events are published elsewhere.
     pub event_grid: Option<Url>,
 }
 
@@ -50,53 +50,58 @@ impl Hosts {
     }
 }
 
-/// A transport over the one HTTP client.
+/// A transport on top of the program's one HTTP client.
 pub struct HttpTransport {
     client: Client,
     hosts: Hosts,
     tokens: Arc<Tokens>,
-    /// The identity that deletes in Azure Resource Manager, if that is another one.
+    /// The identity that deletes in Azure Resource Manager, if that is not the one of `tokens`.
     remover: Option<Arc<Tokens>>,
-    /// `None` where the services have no limits.
+    /// `None` for services without limits, such as a simulated Azure.
     throttle: Option<Throttle>,
     timeout: Duration,
 }
 
 impl HttpTransport {
-    /// A transport to the given hosts; `timeout` bounds a whole request.
+    /// Creates a transport to the given hosts; `timeout` bounds a whole request.
     pub fn new(client: Client, hosts: Hosts, tokens: Arc<Tokens>, timeout: Duration) -> Self {
         Self { client, hosts, tokens, remover: None, throttle: None, timeout }
     }
 
-    /// A transport to a simulated Azure, which has everything at one address and accepts any token.
+    /// Creates a transport to a simulated Azure, which serves everything at one address and accepts any token.
     ///
     /// # Errors
-    /// When no client can be built.
+    /// When the HTTP client can't be built.
     pub fn simulated(url: &Url, timeout: Duration) -> Result<Self, reqwest::Error> {
         let hosts = Hosts { arm: url.clone(), graph: url.clone(), event_grid: Some(url.clone()) };
         Ok(Self::new(client(timeout)?, hosts, Arc::new(Tokens::fixed("simulated")), timeout))
     }
 
-    /// Deletes and purges in Azure Resource Manager as another identity. Graph's deletions stay with the identity that
-    /// created the applications: under `Application.ReadWrite.OwnedBy` Entra lets no other identity delete them.
+    /// Uses another identity to delete and purge in Azure Resource Manager. Objects in Graph are still deleted with the
+    /// identity that created them: under `Application.ReadWrite.OwnedBy`, Entra lets no other identity delete an
+    /// application.
     #[must_use]
     pub fn remover(mut self, tokens: Arc<Tokens>) -> Self {
         self.remover = Some(tokens);
         self
     }
 
-    /// Keeps to the services' limits.
+    /// Keeps requests within the limits that the throttle knows.
     #[must_use]
     pub fn throttled(mut self, throttle: Throttle) -> Self {
         self.throttle = Some(throttle);
         self
     }
 
-    /// The whole URL, if it is on the service's own host.
+    /// The whole URL of a request.
+    ///
+    /// # Errors
+    /// A [`Failure`] when the URL is not on the service's own host, or when the path would be changed by parsing.
     fn url(&self, request: &Request) -> Result<Url, Failure> {
         let host = self.hosts.of(request.api);
         let host = host.ok_or_else(|| refused("this deployment has no such service".to_owned()))?;
-        // A path of our own, and not a URL from a service: a path that begins with `//` would name a host.
+        // Whether the path was built by this program, and is not a URL from a service. A path that begins with `//`
+        // would name a host.
         let ours = request.path.starts_with('/') && !request.path.starts_with("//");
         let url = host.join(&request.path).map_err(|error| {
             let message = format!("a bad URL: {error}");
@@ -105,8 +110,8 @@ impl HttpTransport {
         if url.origin() != host.origin() {
             return Err(not_followed("the service gave a URL on another host; it was not followed"));
         }
-        // A path of our own must reach the service unchanged: a parser that resolves `..` would change another resource
-        // than the one that was checked.
+        // A path that this program built must reach the service unchanged: a parser that resolves `..` would address
+        // another resource than the one that was checked.
         if ours && !is_normal(&request.path, &url) {
             return Err(refused(
                 "the path would not reach the service unchanged; it was not sent".to_owned(),
@@ -139,7 +144,7 @@ impl HttpTransport {
         request.headers.iter().fold(outgoing, |outgoing, (name, value)| outgoing.header(*name, value))
     }
 
-    /// Everything that has to be waited for before the request is sent.
+    /// Waits for the throttle and a token, and builds the request.
     async fn ready(&self, request: &Request, tokens: &Tokens) -> Result<RequestBuilder, Failure> {
         let url = self.url(request)?;
         if let Some(throttle) = &self.throttle {
@@ -158,7 +163,7 @@ impl HttpTransport {
             return self.exchange_as(&request, remover, begun).await;
         }
         let reply = self.exchange_as(&request, &self.tokens, begun).await?;
-        // Only the identity that started an operation may poll it, and its URL does not say which one that was.
+        // Only the identity that started an operation may poll it, and the URL does not say which identity that was.
         if reply.status == 403 && is_poll(&request) {
             let names_a_right = |reply: &Reply| {
                 reply.body.pointer("/error/code").is_some_and(|code| code == "AuthorizationFailed")
@@ -169,7 +174,7 @@ impl HttpTransport {
         Ok(reply)
     }
 
-    /// One exchange as one identity; the remaining time is counted from `begun`.
+    /// Sends a request with the tokens of one identity. The timeout is counted from `begun`.
     async fn exchange_as(
         &self,
         request: &Request,
@@ -197,7 +202,7 @@ fn deletes(request: &Request) -> bool {
         && (request.method == Method::Delete || (request.method == Method::Post && path.ends_with("/purge")))
 }
 
-/// Whether a request polls an operation, at a whole URL from Azure Resource Manager.
+/// Whether a request polls an operation, at a whole URL that Azure Resource Manager returned.
 fn is_poll(request: &Request) -> bool {
     request.api == Api::Arm
         && request.method == Method::Get
@@ -219,7 +224,7 @@ fn audience(api: Api) -> Audience {
     }
 }
 
-/// The service in the telemetry of a request.
+/// The service that the telemetry of a request names.
 pub(super) fn service(api: Api) -> Service {
     match api {
         Api::Arm => Service::Arm,
@@ -228,8 +233,8 @@ pub(super) fn service(api: Api) -> Service {
     }
 }
 
-/// The ids by which Azure's own logs refer to a request. Sources: Microsoft, "Common request headers" of ARM and "Best
-/// practices for working with Microsoft Graph".
+/// The headers with the ids by which Azure's own logs refer to a request. Sources: Microsoft, "Common request headers"
+/// of ARM and "Best practices for working with Microsoft Graph".
 fn identification(api: Api) -> Vec<(&'static str, String)> {
     let mut headers = Vec::new();
     let id = fresh().to_string();
@@ -249,7 +254,8 @@ fn read(Answer { status, headers, body }: Answer) -> Result<Reply, Failure> {
     Ok(Reply { status, headers: headers.into_iter().collect(), body })
 }
 
-/// The failure without an answer: not sent, or ambiguous.
+/// The failure of a request without a usable answer: it was not sent, may have been carried out, or its answer is too
+/// large.
 fn lost(lost: Lost) -> Failure {
     match lost {
         Lost::NotSent => Failure::not_sent(lost.to_string()),
@@ -258,15 +264,16 @@ fn lost(lost: Lost) -> Failure {
     }
 }
 
-/// Whether parsing a path as a URL has changed nothing. A quotation mark within a query becomes `%27`, which every
-/// reader treats the same.
+/// Whether parsing a path as a URL has changed nothing. An apostrophe within a query becomes `%27`, which servers read
+/// as the same character.
 fn is_normal(path: &str, url: &Url) -> bool {
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     let query = query.map(|query| query.replace('\'', "%27"));
     url.path() == path && url.query() == query.as_deref() && url.fragment().is_none()
 }
 
-/// A URL that a service gave. The next answer may have a better one, so this is retryable.
+/// The failure for a URL from a service that is not used. It is retryable, because the next answer may have a better
+/// URL.
 fn not_followed(message: impl Into<String>) -> Failure {
     Cause::ours(FailureClass::Transient, REFUSED_URL, message).into()
 }

@@ -1,4 +1,4 @@
-//! The blueprints that a command uses.
+//! Loads the blueprints that a command uses: the built-in one and those in the folder `TENANTRY_BLUEPRINTS`.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,8 @@ use tenantry_core::blueprint::{Blueprint, DEFAULT};
 
 use crate::{config::Config, intake::clashes};
 
-/// The built-in blueprint and those of the configured folder, all checked.
+/// Loads and checks the built-in blueprint and those in the folder that `TENANTRY_BLUEPRINTS` names. The error lists
+/// all problems.
 pub(super) fn known(config: &Config) -> Result<Vec<Blueprint>, Vec<String>> {
     let mut problems = Vec::new();
     let mut texts = vec![("the built-in blueprint".to_owned(), DEFAULT.to_owned())];
@@ -33,7 +34,7 @@ pub(super) fn known(config: &Config) -> Result<Vec<Blueprint>, Vec<String>> {
     if problems.is_empty() { Ok(blueprints) } else { Err(problems) }
 }
 
-/// The YAML files of a folder, by name.
+/// Reads the `.yaml` and `.yml` files of a folder. Returns the path and the text of each, sorted by path.
 fn blueprint_files(folder: &std::path::Path) -> std::io::Result<Vec<(String, String)>> {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;

@@ -1,4 +1,4 @@
-//! Calls to a running tenantry: that of `tenantry local`, or one in Azure.
+//! HTTP calls to a running tenantry: to `tenantry local` on this machine, or to an instance in Azure.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::output;
 
-/// The instance to call.
+/// The running instance that a command calls, and how the command prints the answer.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Instance {
-    /// Its address; the HTTP functions are below `/api`
+    /// The instance's address; the HTTP functions are below `/api`
     #[arg(long, default_value = "http://127.0.0.1:7071")]
     url: String,
     /// Print the answer's JSON
@@ -20,12 +20,13 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    /// The instance at an address.
+    /// The instance at an address, with output for people.
     pub(super) fn at(url: &str) -> Self {
         Self { url: url.to_owned(), json: false }
     }
 
-    /// Sends a call, and passes the JSON of a 2xx answer to `show`; anything else is printed on stderr.
+    /// Sends a call and prints the answer: with `--json` its JSON, otherwise a 2xx answer by `show`, and any other on
+    /// stderr. Returns the exit code: 0 for a 2xx answer, 1 for any other, 2 for none.
     pub(super) async fn call(
         &self,
         method: Method,
@@ -36,7 +37,7 @@ impl Instance {
         self.hand_in(method, path, body, show).await.1
     }
 
-    /// Like [`Self::call`]; also returns the JSON of a 2xx answer.
+    /// Like [`Self::call`]; also returns the JSON of a 2xx answer, or null.
     pub(super) async fn hand_in(
         &self,
         method: Method,
@@ -65,12 +66,13 @@ impl Instance {
         }
     }
 
-    /// Gets the JSON of a 2xx answer; anything else is printed on stderr, and the exit code for it is returned.
+    /// Sends a GET and returns the JSON of a 2xx answer. Without one, prints the problem on stderr and returns the exit
+    /// code for it.
     pub(super) async fn get(&self, path: &str) -> Result<Value, ExitCode> {
         self.ask_well(Method::GET, path, None).await
     }
 
-    /// Posts a body and returns the JSON of a 2xx answer; anything else is handled as in [`Self::get`].
+    /// Posts a body and returns the JSON of a 2xx answer. Without one, does the same as [`Self::get`].
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, ExitCode> {
         self.ask_well(Method::POST, path, Some(body.to_string().into_bytes())).await
     }
@@ -128,7 +130,7 @@ fn print_problem(status: u16, answer: &Value) {
     }
 }
 
-/// Prints the tenants whose documents can't be read; returns how many.
+/// Prints on stderr the tenants whose documents the instance can't read, as its answer lists them. Returns how many.
 pub(super) fn print_unreadable(answer: &Value) -> usize {
     let rows = answer.get("unreadable").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     for row in rows {
@@ -137,7 +139,7 @@ pub(super) fn print_unreadable(answer: &Value) -> usize {
     rows.len()
 }
 
-/// A member as text; empty if it is absent.
+/// The member at a JSON pointer, as text; empty if it is absent or null.
 pub(super) fn text(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {
         Some(Value::String(text)) => text.clone(),

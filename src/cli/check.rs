@@ -5,19 +5,19 @@ use std::{io, path::PathBuf, process::ExitCode};
 use serde_json::json;
 use tenantry_core::blueprint::{Blueprint, Diagnostic, Severity};
 
-/// Checks a blueprint and prints all findings with line and column.
+/// Check a blueprint and print all findings with line and column.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
     /// The blueprint, a YAML file.
     pub file: PathBuf,
-    /// Print one JSON object instead of lines for people.
+    /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
 }
 
 /// Runs the command: exit code 0 without errors (warnings may remain), 1 with errors, 2 if the file can't be read.
 ///
-/// Errors: only those of `out` itself.
+/// Errors: only if `out` can't be written.
 pub fn run(args: &CheckArgs, out: &mut dyn io::Write) -> io::Result<ExitCode> {
     let path = args.file.display();
     let text = match std::fs::read(&args.file).map(String::from_utf8) {

@@ -1,4 +1,4 @@
-//! `tenantry drift`: whether tenants still match their desired state.
+//! `tenantry drift`: compares tenants with their desired state.
 
 use std::process::ExitCode;
 
@@ -13,13 +13,13 @@ use super::{
 
 /// Compare tenants with their desired state
 ///
-/// Exit code 0 if all were read and match, 1 if not.
+/// Exit code 0 if all tenants were read and match, 1 if not.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The tenant's id
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     tenant: Option<String>,
-    /// Every tenant that is active and not being worked on
+    /// Compare every tenant that is active and not being worked on
     #[arg(long)]
     all: bool,
     #[command(flatten)]
@@ -67,7 +67,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
     if clean == observed && unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-/// Prints one tenant: a line of JSON, or lines for people.
+/// Prints the report on one tenant, as a line of JSON or as text.
 fn print(report: &DriftReport, json: bool) {
     if json {
         match serde_json::to_string(report) {
@@ -111,7 +111,7 @@ fn print_item(item: &Item) {
     }
 }
 
-/// A text that may come from others, without control characters that could move a terminal's cursor.
+/// Replaces control characters, which could move a terminal's cursor: the text may come from a service or a user.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -1,4 +1,4 @@
-//! `tenantry history`: the history of a tenant.
+//! `tenantry history`: prints the history of a tenant.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ use super::{
 pub(super) struct Args {
     /// The tenant's id
     tenant: String,
-    /// How many rows at most, the newest ones
+    /// Show at most this many rows, the newest ones
     #[arg(long, default_value_t = 100)]
     limit: u32,
     #[command(flatten)]

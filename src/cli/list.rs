@@ -1,4 +1,4 @@
-//! `tenantry list`: all tenants.
+//! `tenantry list`: lists the tenants of a running instance.
 
 use std::{collections::BTreeSet, process::ExitCode};
 
@@ -14,10 +14,10 @@ use super::{
 /// List the tenants of a running instance
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
-    /// Begin after this tenant
+    /// Start after the tenant with this id
     #[arg(long)]
     after: Option<String>,
-    /// How many tenants at most
+    /// List at most this many tenants
     #[arg(long, default_value_t = 50)]
     limit: u32,
     #[command(flatten)]

@@ -1,8 +1,8 @@
-//! The commands: one file each. Exit codes: 0 success, 1 the result is not the desired one, 2 the command could not be
-//! carried out.
+//! The command line, with a file for each command. Exit codes: 0 success, 1 the result is not the desired one, 2 the
+//! command could not be carried out.
 //!
-//! A request that repeats an earlier one changes nothing: the exit code is 0 while its result still holds or is in
-//! progress, otherwise 1.
+//! A request that repeats an earlier one changes nothing: the exit code is 0 while the result of the earlier one still
+//! holds or is in progress, otherwise 1.
 
 mod blueprints;
 mod call;
@@ -39,7 +39,7 @@ use crate::{
     telemetry::{Style, begin},
 };
 
-/// Provisions isolated tenants of an AI web service on Azure from sign-up messages; on a laptop without any Azure.
+/// The arguments of the program. `about` prints the description in Cargo.toml.
 #[derive(Debug, Parser)]
 #[command(name = "tenantry", version, about, max_term_width = 100)]
 struct Arguments {
@@ -65,7 +65,7 @@ enum Command {
     Drift(drift::Args),
 }
 
-/// Runs the program: arguments in, exit code out.
+/// Runs the command that the program's arguments name. Returns the exit code.
 pub async fn run() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let serves = matches!(command, Command::Serve(_));
@@ -80,7 +80,7 @@ pub async fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // At every start the identity crate logs which of its settings are absent.
+    // At `info`, azure_identity logs at every start which of its own settings are absent.
     let (style, level) =
         if serves { (Style::Json, "info,azure_identity=warn") } else { (Style::Plain, "warn") };
     begin(style, config.log.as_deref(), level);
@@ -116,7 +116,7 @@ pub async fn run() -> ExitCode {
     }
 }
 
-/// Runs a command with telemetry exported until it ends.
+/// Runs a command, and exports telemetry until the command ends.
 async fn exporting<F: Future<Output = ExitCode>>(
     config: Config,
     command: impl FnOnce(Config) -> F,
@@ -127,7 +127,7 @@ async fn exporting<F: Future<Output = ExitCode>>(
     code
 }
 
-/// A command's exit code; 2 when its output could not be written.
+/// The exit code of a command; 2 if its output could not be written.
 fn printed(result: std::io::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
         output::problem(&format!("the output can't be written: {error}"));

@@ -1,4 +1,5 @@
-//! Replaces `local` in a program that was built for Azure only (docs/decisions/0034-package.md).
+//! Replaces the module `local` in a program that is built for Azure only, without the feature `local`
+//! (docs/decisions/0034-package.md).
 
 use std::{future::Ready, process::ExitCode, time::Duration};
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 use super::shutdown::{Starter, refused};
 use crate::config::{AzureConfig, Config};
 
-/// There are no commands of a local environment.
+/// The commands of the local environment: none, because this program is built without that environment.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {}
 
@@ -17,19 +18,19 @@ pub(super) fn run(command: Command, _config: Config) -> Ready<ExitCode> {
     match command {}
 }
 
-/// Refuses to start: without the settings for Azure there is nothing to serve.
+/// Prints that the settings for Azure are missing, and returns exit code 2: there is no local environment to serve.
 pub(super) async fn serve(_config: &Config, _starter: Starter) -> ExitCode {
     let why = "this program was built for Azure only and has no local environment: set TENANTRY_ENVIRONMENT=azure and the settings \
                for Azure (docs/operating.md), or build one for a laptop with `cargo build --release`";
     refused(&[why.to_owned()]).await
 }
 
-/// The default stamps: none.
+/// Returns no default stamps: only the local environment has one.
 pub(super) fn stamps() -> Vec<Value> {
     Vec::new()
 }
 
-/// Azure is never simulated here.
+/// Returns `None`: only a program with the feature `local` knows the visibility lag of a simulated Azure.
 pub(super) fn visibility(_azure: &AzureConfig) -> Option<Duration> {
     None
 }

@@ -2,17 +2,17 @@
 
 use std::io::Write as _;
 
-/// Prints a line of the result. Write errors, such as a closed pipe, are ignored.
+/// Prints a line of the result on stdout. Write errors, such as a closed pipe, are ignored.
 pub(super) fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// Prints a line about a problem.
+/// Prints a problem on stderr, after `error: `.
 pub(super) fn problem(text: &str) {
     let _ = writeln!(std::io::stderr(), "error: {text}");
 }
 
-/// An error with all its causes.
+/// The text of an error, followed by those of its causes that it does not already end with.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut below = error.source();
@@ -26,7 +26,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// A table with a heading, columns as wide as their widest cell.
+/// The lines of a table: the heading, then the rows. Each column is as wide as its widest cell.
 pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());

@@ -25,25 +25,27 @@ use crate::{
     ports::{Clock, SystemClock},
 };
 
-/// Prints the least permissions that blueprints need: roles, conditions, permissions of Graph.
+/// Print the least permissions that blueprints need: roles, their conditions, and permissions of Microsoft Graph.
 #[derive(Debug, clap::Args)]
 pub struct PermissionsArgs {
-    /// Files, or names of the built-in blueprint and of those in TENANTRY_BLUEPRINTS; without any, all of the latter.
+    /// Files, or names of the built-in blueprint or of blueprints in TENANTRY_BLUEPRINTS [default: the built-in one and
+    /// all in TENANTRY_BLUEPRINTS]
     pub blueprints: Vec<String>,
-    /// For people, as JSON for Azure's REST API, or as a Bicep file.
+    /// The output format.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
     /// Only for tenants of this tier; can be given several times.
     #[arg(long, value_name = "TIER")]
     pub tier: Vec<String>,
-    /// The stamp or stamps (JSON); without it those of TENANTRY_STAMPS, or the one of the local environment.
+    /// A JSON file with one stamp or an array of stamps [default: the stamps in TENANTRY_STAMPS, or that of the local
+    /// environment]
     #[arg(long, value_name = "FILE")]
     pub stamp: Option<std::path::PathBuf>,
-    /// A running instance: for all blueprints that it offers and that its tenants use, with their stamps; files may be
-    /// named besides.
+    /// The address of a running instance: include all blueprints that it offers or its tenants use, with their stamps;
+    /// further blueprints can be named.
     #[arg(long, value_name = "URL", conflicts_with = "stamp")]
     pub url: Option<String>,
-    /// Compare with the permissions that the configured identities hold: 1 if something is missing.
+    /// Compare with the permissions that the configured identities hold; exit code 1 if a permission is missing.
     #[arg(long, conflicts_with_all = ["format", "stamp"])]
     pub held: bool,
 }
@@ -51,18 +53,18 @@ pub struct PermissionsArgs {
 /// How permissions are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Text.
     Text,
-    /// Role definitions and assignments in Azure's format.
+    /// Role definitions and assignments for Azure's REST API.
     Json,
     /// A Bicep file.
     Bicep,
 }
 
-/// Runs the command with the blueprints and stamps of the settings: exit code 0, 1 if a blueprint is invalid, 2 if a
-/// file can't be read.
+/// Runs the command. `configured` and `stamps` are those of the settings. Exit code 0, 1 if a blueprint is invalid or
+/// its permissions can't be derived, 2 if a file can't be read or no stamp is known.
 ///
-/// Errors: only those of `out` itself.
+/// Errors: only if `out` can't be written.
 pub fn run(
     args: &PermissionsArgs,
     configured: &[Blueprint],
@@ -83,7 +85,7 @@ pub fn run(
 /// Like [`run`], for a running instance. The exit code is 1 also if a blueprint of its tenants can't be read, and 2 if
 /// the instance does not answer.
 ///
-/// Errors: only those of `out` itself.
+/// Errors: only if `out` can't be written.
 pub(super) async fn run_of_instance(
     args: &PermissionsArgs,
     url: &str,
@@ -105,7 +107,7 @@ pub(super) async fn run_of_instance(
     Ok(if of.incomplete { ExitCode::FAILURE } else { code })
 }
 
-/// Adds blueprints for these stamps; one that is already there keeps its own stamps.
+/// Adds blueprints to `placed`, each with `stamps`. A blueprint that is already in `placed` keeps its own stamps.
 fn add(placed: &mut Vec<Placed>, named: Vec<Blueprint>, stamps: &[Value]) {
     for blueprint in named {
         if !placed.iter().any(|(known, _)| known.digest() == blueprint.digest()) {
@@ -144,7 +146,8 @@ fn print(
     }
 }
 
-/// The blueprints that the arguments name; problems are printed.
+/// The blueprints that the arguments name, or all configured ones if they name none. Prints problems; the inner error
+/// is the exit code.
 fn chosen(
     args: &PermissionsArgs,
     configured: &[Blueprint],
@@ -155,7 +158,7 @@ fn chosen(
     }
     let mut blueprints = Vec::new();
     for name in &args.blueprints {
-        // All versions of it.
+        // A name stands for all versions of the blueprint.
         let known = configured.iter().filter(|blueprint| blueprint.name() == name);
         let known: Vec<Blueprint> = known.cloned().collect();
         if !known.is_empty() {
@@ -185,7 +188,8 @@ fn chosen(
     Ok(Ok(blueprints))
 }
 
-/// Compares with the permissions that are held: exit code 0, 1 if something is missing, 2 if that is unknown.
+/// Compares the required permissions with those that the configured identities hold in Azure. Exit code 0, 1 if a
+/// permission is missing or a blueprint of the instance can't be read, 2 if the comparison is not possible.
 pub(super) async fn compare(
     args: &PermissionsArgs,
     configured: &[Blueprint],
@@ -237,7 +241,8 @@ pub(super) async fn compare(
     }
 }
 
-/// Prints one finding; returns its exit code.
+/// Prints the comparison for one identity at one scope. Returns exit code 0, 1 if a permission is missing, 2 if it
+/// failed.
 fn found(finding: &Finding) -> u8 {
     let Finding { identity, location, comparison } = finding;
     match comparison {
@@ -269,7 +274,7 @@ fn stamp_file(path: &Path) -> Result<Vec<Value>, String> {
     Ok(if let Value::Array(stamps) = value { stamps } else { vec![value] })
 }
 
-/// The command for the file's head, without the user's own paths.
+/// The command that is named at the head of the Bicep file, without the folders of the user's files.
 fn command(args: &PermissionsArgs) -> String {
     let name = |given: &String| {
         Path::new(given).file_name().map_or(given.clone(), |n| n.to_string_lossy().into_owned())
@@ -281,7 +286,7 @@ fn command(args: &PermissionsArgs) -> String {
     format!("tenantry permissions {} --format bicep", arguments.join(" ")).replace("  ", " ")
 }
 
-/// Prints each permission with its reason.
+/// Prints the permissions as text, each with its reason.
 fn print_text(
     permissions: &Permissions,
     blueprints: &[Blueprint],

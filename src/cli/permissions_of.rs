@@ -8,17 +8,17 @@ use super::{call::Instance, output};
 /// A blueprint, and the stamps that its tenants are in.
 pub(super) type Placed = (Blueprint, Vec<Value>);
 
-/// The blueprints that an instance offers and uses.
+/// The blueprints that an instance offers or that its tenants use.
 pub(super) struct OfInstance {
     pub(super) blueprints: Vec<Placed>,
-    /// All stamps of all of them.
+    /// The stamps of all these blueprints, each once.
     pub(super) stamps: Vec<Value>,
-    /// Whether one of them can't be read, so that permissions are missing.
+    /// Whether a blueprint can't be read, so that its permissions are missing from the result.
     pub(super) incomplete: bool,
 }
 
 impl OfInstance {
-    /// Reads them from the instance at `url`.
+    /// Reads the blueprints from the instance at `url`.
     ///
     /// # Errors
     /// The exit code; the reason has been printed.

@@ -1,4 +1,4 @@
-//! `tenantry plan`: what would be done for a tenant, without calling Azure.
+//! `tenantry plan`: prints the requests that would be sent for a tenant, without calling Azure.
 
 use std::{
     io,
@@ -19,19 +19,19 @@ use tenantry_core::{
 
 use crate::intake::{self, Command, Fault, Stamp, plan_context};
 
-/// The deployment that names are derived for: the local one.
+/// The deployment's name, from which names of resources are derived: the default of the local environment.
 const DEPLOYMENT: &str = "local";
 
-/// Shows every request that would be made for a tenant. Azure is not called.
+/// Show every request that would be sent for a tenant, without calling Azure.
 #[derive(Debug, clap::Args)]
 pub struct PlanArgs {
-    /// The sign-up message: JSON, as it is or within a CloudEvent.
+    /// The sign-up message: a JSON file, bare or as a CloudEvent.
     #[arg(long, value_name = "FILE")]
     pub tenant: PathBuf,
-    /// The blueprint; without it the one for secure AI services.
+    /// The blueprint, a YAML file [default: the built-in one for secure AI services]
     #[arg(long, value_name = "FILE")]
     pub blueprint: Option<PathBuf>,
-    /// The stamp that the tenant would be placed on (JSON); without it the stamp of the local environment.
+    /// The stamp that the tenant would be placed on, a JSON file [default: the stamp of the local environment]
     #[arg(long, value_name = "FILE")]
     pub stamp: Option<PathBuf>,
     /// Print the whole plan as JSON.
@@ -42,10 +42,10 @@ pub struct PlanArgs {
     pub dot: bool,
 }
 
-/// Runs the command: exit code 0 with a plan, 1 if there is none because of the request or the blueprint, 2 if a file
-/// can't be read.
+/// Runs the command: exit code 0 with a plan, 1 if the request or the blueprint is invalid, 2 if a file can't be read
+/// or no stamp is known.
 ///
-/// Errors: only those of `out` itself.
+/// Errors: only if `out` can't be written.
 pub fn run(args: &PlanArgs, default_stamp: Option<&Value>, out: &mut dyn io::Write) -> io::Result<ExitCode> {
     let text = match args.blueprint.as_deref().map(read).unwrap_or_else(|| Ok(DEFAULT.to_owned())) {
         Ok(text) => text,
@@ -107,7 +107,7 @@ fn json_file(path: &Path) -> Result<Value, String> {
         .map_err(|error| format!("{}: this is not JSON: {error}", path.display()))
 }
 
-/// The context of a sign-up message, which is checked as in intake.
+/// Checks a sign-up message as intake does, and makes the context of its plan. Any other action is an error.
 fn plan_context_of(message: &[u8], stamp: Value) -> Result<PlanContext, Vec<Fault>> {
     let request = intake::read(message, DEPLOYMENT)?;
     match &request.command {
@@ -127,7 +127,7 @@ fn plan_context_of(message: &[u8], stamp: Value) -> Result<PlanContext, Vec<Faul
     }
 }
 
-/// Prints the requests of each step, in the order in which they would be made.
+/// Prints the requests of each step, in the order in which they would be sent, and the exports.
 fn requests(plan: &Plan, plan_context: &PlanContext, out: &mut dyn io::Write) -> io::Result<()> {
     let order = plan.order();
     let (name, version) = (&plan.blueprint.name, &plan.blueprint.version);
@@ -170,7 +170,7 @@ fn one_step(rendered: &Rendered, planned: &PlannedStep, out: &mut dyn io::Write)
     Ok(())
 }
 
-/// The isolation check makes too many requests to list them; it reads what the other steps create.
+/// Prints what the isolation check reads and calls. It sends too many requests to list them.
 fn proof(what: &IsolationProof<Value>, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(
         out,
@@ -182,7 +182,7 @@ fn proof(what: &IsolationProof<Value>, out: &mut dyn io::Write) -> io::Result<()
     if what.accepts_inconclusive { writeln!(out, "     accepts `inconclusive`") } else { Ok(()) }
 }
 
-/// Prints a request for people: values that are not known yet in angle brackets, also where a URL would encode them.
+/// Prints a request as text. Values that are not known yet are in angle brackets, which are not encoded in the path.
 fn show(request: &Request, rendered: &Rendered, out: &mut dyn io::Write) -> io::Result<()> {
     let mut path = percent_decode_str(&request.path).decode_utf8_lossy().into_owned();
     if let Rendered::RoleAssignment(grant) = rendered {
@@ -203,7 +203,7 @@ fn indented(value: &Value, out: &mut dyn io::Write) -> io::Result<()> {
     format!("{value:#}").lines().try_for_each(|line| writeln!(out, "       {line}"))
 }
 
-/// The graph in Graphviz's language.
+/// Prints the graph of steps in DOT, the language of Graphviz.
 fn dot(plan: &Plan, out: &mut dyn io::Write) -> io::Result<()> {
     let label = |step: &StepName, planned: &PlannedStep| format!("{step}\\n{}", planned.kind().as_str());
     writeln!(out, "digraph \"{}\" {{\n  rankdir=LR;\n  node [shape=box];", plan.blueprint.name)?;

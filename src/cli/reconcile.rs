@@ -1,4 +1,5 @@
-//! `tenantry reconcile`: read every step of a tenant, and correct what differs.
+//! `tenantry reconcile`: requests that every step of a tenant is read and differences are corrected, and waits for the
+//! result.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -14,23 +15,23 @@ use crate::ports::{Clock as _, SystemClock};
 
 /// Read every step of a tenant now, correct what differs, and print what was changed
 ///
-/// What was in use is changed in place and never replaced. Waits for the end. Exit code 0 if everything matches the
-/// blueprint, 1 if not.
+/// Objects in use are changed in place and never replaced. Waits until the operation ends. Exit code 0 if everything
+/// matches the tenant's plan, 1 if not.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The tenant's id
     tenant: String,
-    /// The request's id, so that a repeated call is one request
+    /// The request's id; calls with the same id are one request
     #[arg(long)]
     request_id: Option<String>,
-    /// Wait for the end for so many seconds at most; 0 does not wait
+    /// Wait at most this many seconds for the operation to end; 0 does not wait
     #[arg(long, default_value_t = 900)]
     wait: u32,
     #[command(flatten)]
     instance: Instance,
 }
 
-/// How often the tenant's status is read.
+/// The interval at which the tenant's status is read.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(args: Args) -> ExitCode {
@@ -75,16 +76,16 @@ pub(super) async fn run(args: Args) -> ExitCode {
     }
 }
 
-/// How the operation ended.
+/// How an operation of the tenant ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
     Well,
-    /// It is blocked, or has failed.
+    /// The operation is blocked, or has failed.
     Stopped,
 }
 
 impl Ended {
-    /// `None` while it is running.
+    /// Reads from the tenant's view how an operation ended; `None` while it is running.
     fn of(view: &Value, operation: &str) -> Option<Self> {
         let is_open = |open: &Value| text(open, "/operationId") == operation;
         let open =

@@ -1,11 +1,12 @@
-//! The text about a request that repeats an earlier one.
+//! Describes the answer to a request that repeats an earlier one.
 
 use serde_json::Value;
 use tenantry_core::tenant::{Action, Status};
 
 use super::call::text;
 
-/// The text for an answer that is a repeat, and whether its result still holds; `None` for any other answer.
+/// The text for the answer to a repeated request, and whether the result of the earlier request still holds; `None` for
+/// any other answer.
 pub(super) fn described(answer: &Value, action: Option<Action>) -> Option<(String, bool)> {
     answer.get("replayed").filter(|replayed| **replayed == Value::Bool(true))?;
     let [tenant, operation, status] = ["/tenantId", "/operationId", "/status"].map(|at| text(answer, at));
@@ -25,7 +26,7 @@ pub(super) fn described(answer: &Value, action: Option<Action>) -> Option<(Strin
     Some((text_of_repeat, holds))
 }
 
-/// The tenant's status after a request was carried out.
+/// The status that a tenant has after a request with this action was carried out.
 pub(in crate::cli) fn asked_for(action: Action) -> Status {
     match action {
         Action::Deprovision => Status::Deleted,

@@ -1,4 +1,4 @@
-//! `tenantry retry`: retry what is blocked.
+//! `tenantry retry`: requests a retry of a tenant's blocked steps.
 
 use std::process::ExitCode;
 
@@ -12,15 +12,15 @@ use super::{
     output, repeat,
 };
 
-/// Retry a tenant that is blocked
+/// Retry the blocked steps of a tenant
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The tenant's id
     tenant: String,
-    /// The request's id, so that a repeated call is one retry
+    /// The request's id; calls with the same id are one retry
     #[arg(long)]
     request_id: Option<String>,
-    /// Let blocked objects be deleted and recreated, with all that depends on them, although they were in use
+    /// Allow blocked objects that were in use to be deleted and recreated, with everything that depends on them
     #[arg(long)]
     allow_replace: bool,
     /// Only print what would be deleted and recreated

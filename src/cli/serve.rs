@@ -33,7 +33,7 @@ use crate::{
     telemetry::fresh,
 };
 
-/// Serve the functions to the Functions host (host.json starts this)
+/// Serve the functions to the Functions host, which starts this command
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {}
 
@@ -45,9 +45,9 @@ pub(super) async fn run(_args: Args, config: Config) -> ExitCode {
     }
 }
 
-/// The port that the host calls, held until the process ends. A host whose call is refused returns the message to its
-/// queue and gets it again at once, ten times within a tenth of a second; a call that arrives while this process ends
-/// waits and fails once, at its end.
+/// A copy of the listener that the host calls, so that the port stays open until the process ends. If a call were
+/// refused, the host would return the message to its queue and get it again at once, ten times within a tenth of a
+/// second. With an open port, a call that arrives during the shutdown waits, and fails once when the process ends.
 static KEPT: OnceLock<std::net::TcpListener> = OnceLock::new();
 
 /// Binds the port that the host calls; the error is the text to print.
@@ -78,7 +78,7 @@ async fn in_azure(config: &Config, azure: &AzureConfig, starter: Starter) -> Exi
         let settings = Settings::azure(&config.deployment).with_request_timeout(azure.request_timeout);
         let overdue = match azure.wake_ups {
             WakeUps::Queue => settings.overdue,
-            // There are no other wake-ups.
+            // There are no wake-up messages that the sweep would have to wait for.
             WakeUps::Sweep => Duration::ZERO,
         };
         let isolation = config.isolation.clone();
@@ -100,20 +100,21 @@ async fn in_azure(config: &Config, azure: &AzureConfig, starter: Starter) -> Exi
     starter.ended(served).await
 }
 
-/// Reports early what the first message would find out. It does not end the program: the state may only be unavailable
-/// for a moment, and messages that can't be saved are delivered again.
+/// Logs at the start if the state can't be read. The program continues: the state may be unavailable only for a moment,
+/// and messages that can't be saved are delivered again.
 async fn check_state(ports: Ports) {
     if let Err(error) = ports.store.due(ports.clock.now(), 1).await {
         tracing::error!(error = %error, "the state can't be read: see TENANTRY_TABLES and the identity's roles");
     }
 }
 
-/// How long it takes at most until Azure applies a new assignment everywhere, so that a repeated check is useful.
+/// The interval at which the check of permissions is repeated: the longest time that Azure takes to apply a new role
+/// assignment everywhere.
 const RIGHTS_LAG: Duration = Duration::from_secs(600);
 
-/// Reports missing and superfluous permissions. It does not end the program: accepted messages are kept, tenants that
-/// lack a permission are blocked with its name and can be retried, while without a handler the host would dead-letter
-/// the messages. The check is repeated until nothing is missing.
+/// Logs missing and superfluous permissions, and repeats the check until nothing is missing. The program continues:
+/// accepted messages are kept, and tenants that lack a permission are blocked with its name and can be retried. Without
+/// a handler the host would dead-letter the messages.
 async fn check_permissions(azure: AzureConfig, app: Arc<App>) {
     let clock = &app.ports.clock;
     loop {
@@ -141,7 +142,8 @@ async fn in_use(azure: &AzureConfig, app: &App) -> (Vec<InUse>, bool) {
     }
 }
 
-/// The required permissions, and the stamps that they are for. A blueprint that is not available is logged.
+/// The permissions that the blueprints require, and the stamps that they are for; `None` if the permissions can't be
+/// derived. A blueprint that is not available is logged.
 fn needed(azure: &AzureConfig, in_use: Vec<InUse>) -> Option<(Permissions, Vec<Value>)> {
     let (mut placed, mut stamps) = (Vec::new(), azure.stamps.clone());
     for InUse { reference, stamps: of, blueprint, tenants, .. } in in_use {
@@ -169,7 +171,8 @@ fn needed(azure: &AzureConfig, in_use: Vec<InUse>) -> Option<(Permissions, Vec<V
     }
 }
 
-/// Whether nothing is missing, as far as known.
+/// Compares the permissions that the identities hold with the required ones and logs the differences. Returns whether
+/// no permission is known to be missing.
 async fn enough(azure: &AzureConfig, clock: &Arc<dyn Clock>, permissions: &Permissions) -> bool {
     let findings = match held(azure, clock, azure.request_timeout, permissions).await {
         Ok(findings) => findings,

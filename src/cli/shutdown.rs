@@ -1,4 +1,4 @@
-//! How `serve` ends: on a signal, or when its host has ended; and with which exit code.
+//! When `tenantry serve` ends (on a signal, or when its host has ended), and with which exit code.
 //!
 //! The Functions host restarts its handler after the exit code 200, without counting a failure. After 0 it does not
 //! restart the handler and logs nothing: each later call fails, and messages are dead-lettered within a moment. So
@@ -17,15 +17,16 @@ use crate::{
 const AGAIN: u8 = 200;
 /// How often to check whether the host is running.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
-/// Output just before the end is lost: the host only reads the lines of a running handler.
+/// How long the process waits after its last output, because the host reads only the lines of a running handler.
 const LAST_OUTPUT: Duration = Duration::from_millis(300);
 
 /// The process that started this one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Starter {
-    /// Whether it is a Functions host.
+    /// Whether the starter is a Functions host.
     is_host: bool,
-    /// Its process id. In a container a host may have the id 1, so only a change of the parent shows its end.
+    /// The starter's process id. In a container a host may have the id 1, so only a change of this process's parent
+    /// shows that the host has ended.
     parent: u32,
 }
 
@@ -35,7 +36,7 @@ impl Starter {
         Self { is_host: config.under_host, parent: parent() }
     }
 
-    /// Waits for the end, and starts the graceful shutdown of the reconciler.
+    /// Waits for a signal or for the end of the host, then starts the graceful shutdown of the reconciler.
     pub(super) async fn shut_down(self, app: Arc<App>) {
         tokio::select! {
             () = stop_signal() => tracing::info!("a signal ends this process"),
@@ -44,15 +45,15 @@ impl Starter {
         app.reconciler.drain();
     }
 
-    /// Returns when the host has ended. Without it nothing calls this process, and what it holds would be locked for
-    /// nothing.
+    /// Returns when the host has ended; never if the starter is no host. Without its host nothing calls this process,
+    /// and the files and leases that it holds would stay locked for nothing.
     async fn host_ended(self) {
         while !self.is_host || parent() == self.parent {
             SystemClock.sleep_until(SystemClock.now() + CHECK_EVERY).await;
         }
     }
 
-    /// The exit code after serving.
+    /// The exit code after serving: 200 under a host, otherwise 0; 2 after an error, which is printed.
     pub(super) async fn ended(self, result: Result<(), impl std::error::Error>) -> ExitCode {
         match result {
             Ok(()) if self.is_host => ExitCode::from(AGAIN),
@@ -62,20 +63,21 @@ impl Starter {
     }
 }
 
-/// The process that has started this one, or the one that has adopted it.
+/// The id of this process's parent: of its starter or, after the starter has ended, of the process that has adopted it.
 #[cfg(unix)]
 fn parent() -> u32 {
     std::os::unix::process::parent_id()
 }
 
-/// Unknown on this platform.
+/// Returns 0: the standard library can't report the parent on this platform.
 #[cfg(not(unix))]
 fn parent() -> u32 {
     0
 }
 
-/// Prints what prevents the start: a line each for people; all in one for a host, which keeps the last three lines of a
-/// handler that ends, and none of one that ends at once.
+/// Prints the problems that prevent the start, and returns exit code 2. A terminal gets a line per problem. Otherwise
+/// all are in one line, because a host keeps only the last three lines of a handler that ends; then the process waits a
+/// moment, because a host keeps no line of a handler that ends at once.
 pub(super) async fn refused(problems: &[String]) -> ExitCode {
     if std::io::stderr().is_terminal() {
         problems.iter().for_each(|problem| output::problem(problem));

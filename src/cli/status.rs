@@ -1,4 +1,4 @@
-//! `tenantry status`: one tenant, with its steps.
+//! `tenantry status`: prints one tenant, with its steps.
 
 use std::process::ExitCode;
 
@@ -81,7 +81,7 @@ fn condition(tenant: &Value) {
     }
 }
 
-/// Prints the state of each step, and why.
+/// Prints a table of the steps: state, kind, and the cause of a failure.
 fn steps(tenant: &Value) {
     let steps = tenant.get("steps").and_then(Value::as_object).into_iter().flatten();
     let rows: Vec<Vec<String>> = steps
@@ -115,7 +115,7 @@ fn next_actions(tenant: &Value) {
     }
 }
 
-/// Prints what Azure retains after its deletion.
+/// Prints the deleted objects that Azure retains, each with the date until which it does.
 fn retained(tenant: &Value) {
     for kept in tenant.get("retained").and_then(Value::as_array).into_iter().flatten() {
         let (id, until) = (text(kept, "/resourceId"), text(kept, "/until"));
@@ -123,7 +123,7 @@ fn retained(tenant: &Value) {
     }
 }
 
-/// Prints the resources that the causes above are about.
+/// Prints, for each step whose cause names a resource, the resource's id.
 fn resources(tenant: &Value) {
     for (name, step) in tenant.get("steps").and_then(Value::as_object).into_iter().flatten() {
         let id = text(step, "/cause/resourceId");

@@ -1,4 +1,4 @@
-//! `tenantry submit`: send requests to a running instance.
+//! `tenantry submit`: sends requests to a running instance, or to its queue.
 //!
 //! The exit code is 1 as well when a request repeats an earlier one whose result no longer holds.
 
@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// JSON files, one request each, bare or as a CloudEvent
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Send to the Service Bus queue, as a signup app does, with the settings for Azure
+    /// Send to the Service Bus queue, as a signup app does; needs the settings for Azure
     #[arg(long, conflicts_with_all = ["url", "json"])]
     queue: bool,
     #[command(flatten)]
@@ -77,7 +77,7 @@ async fn to_instance(requests: Vec<(String, Vec<u8>)>, instance: &Instance) -> E
     worst
 }
 
-/// Prints what is deleted and recreated because the request allows it.
+/// Prints the objects that are deleted and recreated because the request allows that.
 pub(super) fn replacements(answer: &Value) {
     for replaced in answer.get("replaces").and_then(Value::as_array).into_iter().flatten() {
         let (step, id) = (text(replaced, "/step"), text(replaced, "/resourceId"));
@@ -85,7 +85,7 @@ pub(super) fn replacements(answer: &Value) {
     }
 }
 
-/// Checks each request as the intake will, then sends it.
+/// Checks each request as intake does, and sends the valid ones to the Service Bus queue.
 async fn to_queue(requests: &[(String, Vec<u8>)], config: &Config) -> ExitCode {
     let Some(azure) = &config.azure else {
         output::problem(
@@ -113,7 +113,7 @@ async fn to_queue(requests: &[(String, Vec<u8>)], config: &Config) -> ExitCode {
                 continue;
             }
         };
-        // The check above has parsed it as text.
+        // Never lossy: `run` has converted the body to UTF-8.
         let body = String::from_utf8_lossy(body);
         match bus.submit(request.tenant_id.as_str(), &request.request_id, &body).await {
             Ok(()) => output::line(&format!("{name}: sent, tenant {}", request.tenant_id)),

@@ -1,4 +1,4 @@
-//! Exports telemetry for as long as a command serves.
+//! Exports telemetry while a command serves.
 
 use std::time::Duration;
 
@@ -10,10 +10,11 @@ use crate::{
 
 /// The timeout of an export request.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The timeout of the last export. Together with the shutdown grace period it stays within five seconds.
+/// The timeout of the last export. The shutdown grace period and this timeout together stay below five seconds.
 const LAST: Duration = Duration::from_millis(700);
 
-/// Starts exporting, if an endpoint is set. A failure does not prevent the command from serving.
+/// Starts the export of spans and metrics, if an endpoint is set. A failure is logged, and the command serves without
+/// it.
 pub(super) fn begin(config: &Config) -> Option<Exporter> {
     let to = config.export.as_ref()?;
     let client = match client(TIMEOUT) {
@@ -36,7 +37,7 @@ pub(super) fn begin(config: &Config) -> Option<Exporter> {
     }
 }
 
-/// Flushes what was recorded last.
+/// Exports what is not exported yet, and ends the exporter.
 pub(super) async fn end(exporter: Option<Exporter>) {
     if let Some(exporter) = exporter {
         exporter.end(LAST).await;

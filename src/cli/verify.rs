@@ -1,4 +1,4 @@
-//! `tenantry verify`: whether only a tenant reaches its service.
+//! `tenantry verify`: checks whether only the tenant reaches its service.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,21 +15,21 @@ use super::{
 };
 use crate::ports::{Clock as _, SystemClock};
 
-/// Prove by reads of Azure and by calls that only a tenant reaches its service
+/// Prove that only the tenant reaches its service, by reads of Azure and by calls
 ///
-/// Exit code 0 if all are verified, 1 if one is violated or inconclusive.
+/// Exit code 0 if all tenants are verified, 1 if one is violated, inconclusive or unreadable.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The tenant's id
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     tenant: Option<String>,
-    /// Every tenant that is not removed
+    /// Check every tenant that is not deleted or being deleted
     #[arg(long)]
     all: bool,
-    /// Write the reports as a page for people into this file
+    /// Write the reports into this file, as an HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write each tenant's report into this folder, as JSON and as a page for people
+    /// Write each tenant's report into this folder, as JSON and as an HTML page
     #[arg(long, value_name = "FOLDER")]
     evidence: Option<PathBuf>,
     #[command(flatten)]
@@ -88,7 +88,7 @@ pub(super) async fn run(args: Args) -> ExitCode {
     if verified == reports.len() && unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-/// Writes two files per tenant, named after its id, which has letters, digits and hyphens only.
+/// Writes a JSON and an HTML file per tenant, named after the tenant's id, which has only letters, digits and hyphens.
 fn keep(reports: &[IsolationReport], at: &str, folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     for report in reports {
@@ -101,7 +101,7 @@ fn keep(reports: &[IsolationReport], at: &str, folder: &Path) -> std::io::Result
     Ok(())
 }
 
-/// Prints one tenant: a line of JSON, or lines for people.
+/// Prints the report on one tenant, as a line of JSON or as text.
 fn print(report: &IsolationReport, json: bool) {
     if json {
         match serde_json::to_string(report) {
@@ -143,7 +143,7 @@ fn print(report: &IsolationReport, json: bool) {
     }
 }
 
-/// A text that may come from others, without control characters that could move a terminal's cursor.
+/// Replaces control characters, which could move a terminal's cursor: the text may come from a service or a user.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

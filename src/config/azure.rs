@@ -1,4 +1,4 @@
-//! The settings for Azure.
+//! The settings of the Azure environment.
 
 use std::{collections::BTreeSet, ops::RangeInclusive, path::PathBuf, time::Duration};
 
@@ -11,35 +11,35 @@ use super::{
     probe::{self, ProbeConfig},
 };
 
-/// The settings for Azure, read and checked.
+/// The settings of the Azure environment, read and checked.
 #[derive(Debug, Clone)]
 pub struct AzureConfig {
     /// The identity that calls Azure.
     pub identity: Identity,
-    /// The identity that deletes in Azure Resource Manager, if it is another one.
+    /// The identity that deletes in Azure Resource Manager; `None` if [`Self::identity`] does that too.
     pub remover: Option<Identity>,
-    /// The probe; `None` where services are not called.
+    /// The settings of the probe; `None` if tenants' services are not called.
     pub probe: Option<ProbeConfig>,
-    /// Azure Resource Manager.
+    /// The address of Azure Resource Manager.
     pub arm: Url,
-    /// Microsoft Graph.
+    /// The address of Microsoft Graph.
     pub graph: Url,
-    /// The table endpoint.
+    /// The table endpoint of the storage account that holds the state.
     pub tables: Url,
     /// The prefix of the tables' names.
     pub table_prefix: String,
-    /// The Service Bus namespace.
+    /// The address of the Service Bus namespace.
     pub service_bus: Url,
     /// How requeued tenants are woken up.
     pub wake_ups: WakeUps,
-    /// The Event Grid topic.
+    /// The address of the Event Grid topic that events are published to; `None` if only the Service Bus topic is used.
     pub event_grid: Option<Url>,
-    /// The Service Bus topic for events.
+    /// The name of the Service Bus topic that events are published to; `None` if only Event Grid is used.
     pub events_topic: Option<String>,
-    /// The speed of the simulated Azure that replaces Microsoft Graph on this machine, if it is set; `None` for Graph
-    /// itself.
+    /// The speed of the simulated Azure, as text, if the configured Microsoft Graph is a simulated one on this machine
+    /// and a speed is set.
     pub stand_in_speed: Option<String>,
-    /// The timeout of a request to a service.
+    /// The timeout of each request to Azure.
     pub request_timeout: Duration,
     /// How long one invocation waits in place before it requeues a tenant.
     pub inline_wait: Duration,
@@ -47,38 +47,39 @@ pub struct AzureConfig {
     pub stamps: Vec<Value>,
 }
 
-/// The identity that calls Azure: exactly one, configured and never found by trial.
+/// The identity that calls Azure. Its kind is configured, and not found by trying one kind after another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
-    /// The platform's: system-assigned, or user-assigned with this client id.
+    /// A managed identity of the platform.
     Managed {
-        /// The client id.
+        /// The client id of a user-assigned identity; `None` for the system-assigned one.
         client_id: Option<String>,
     },
-    /// A Kubernetes service account.
+    /// The workload identity of a Kubernetes service account.
     Workload {
-        /// The directory.
+        /// The id of the Entra tenant.
         tenant_id: String,
-        /// The application.
+        /// The client id of the application.
         client_id: String,
-        /// The file with its token.
+        /// The file with the service account's token.
         token_file: PathBuf,
     },
-    /// A developer's own account.
+    /// The account that a developer has signed in with, in the Azure CLI or the Azure Developer CLI.
     Developer,
 }
 
 /// How requeued tenants are woken up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WakeUps {
-    /// By a scheduled message; the sweep finds tenants whose message was lost.
+    /// By a scheduled message of Service Bus; the sweep finds tenants whose message was lost.
     Queue,
-    /// By the sweep alone, where messages can't be sent over HTTP, as with the Service Bus emulator.
+    /// By the sweep alone. For environments where messages can't be sent over HTTP, such as the Service Bus emulator.
     Sweep,
 }
 
 impl AzureConfig {
-    /// `None` if a setting is invalid; the reader has recorded why.
+    /// Reads the settings of the Azure environment. Returns `None` if one is invalid; the reader has recorded why.
+    /// `in_azure` is whether this process runs on the Functions platform.
     pub(super) fn read(reader: &mut Reader<'_>, in_azure: bool) -> Option<Self> {
         let identity = identity(reader);
         let remover = remover(reader, identity.as_ref());
@@ -115,7 +116,7 @@ impl AzureConfig {
         let event_grid = event_grid.and_then(|url| parsed(reader, "TENANTRY_EVENT_GRID", &url, in_azure));
         let wake_ups = wake_ups(reader);
         let table_prefix = table_prefix(reader);
-        // Microsoft's own services are never plain http.
+        // Only a simulated Azure on this machine is called over plain http.
         let stands_in = graph.as_ref().is_some_and(|graph| graph.scheme() == "http");
         let stand_in_speed = reader.text("TENANTRY_SPEED").filter(|_| stands_in);
         let request_timeout = seconds(reader, "TENANTRY_REQUEST_TIMEOUT", 30, 1..=120);
@@ -163,7 +164,8 @@ fn identity(reader: &mut Reader<'_>) -> Option<Identity> {
     }
 }
 
-/// A second managed identity; the other kinds of identity have only one account each.
+/// Reads the identity that deletes. Only a managed identity can be a second one, because the other kinds have only one
+/// account each.
 fn remover(reader: &mut Reader<'_>, identity: Option<&Identity>) -> Option<Identity> {
     const NAME: &str = "TENANTRY_REMOVER_CLIENT_ID";
     let client_id = reader.text(NAME)?;
@@ -179,7 +181,7 @@ fn remover(reader: &mut Reader<'_>, identity: Option<&Identity>) -> Option<Ident
     Some(Identity::Managed { client_id: Some(client_id) })
 }
 
-/// A service's address, or the default one.
+/// Reads the address of a service; `otherwise` is the default, and `None` makes the setting required.
 pub(super) fn address(
     reader: &mut Reader<'_>,
     name: &'static str,
@@ -193,7 +195,8 @@ pub(super) fn address(
     parsed(reader, name, &text, in_azure)
 }
 
-/// An https address; plain http is for this machine's own services, and not in the Functions platform.
+/// Parses an address. It has to be https; plain http is allowed only for services on this machine, and not on the
+/// Functions platform, where there are none.
 pub(super) fn parsed(reader: &mut Reader<'_>, name: &'static str, text: &str, in_azure: bool) -> Option<Url> {
     let why = match Url::parse(text) {
         Err(error) => format!("it is not a URL: {error}"),
@@ -217,7 +220,7 @@ pub(super) fn parsed(reader: &mut Reader<'_>, name: &'static str, text: &str, in
     None
 }
 
-/// Whether an address is this machine's own.
+/// Whether an address is a loopback address, that is, on this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -252,7 +255,7 @@ fn seconds(
     Duration::from_secs(seconds)
 }
 
-/// The name of a Service Bus entity becomes part of a path, so only plain characters are accepted.
+/// Reads the name of the Service Bus topic. The name becomes part of a path, so only plain characters are accepted.
 fn topic(reader: &mut Reader<'_>) -> Option<String> {
     let topic = reader.text("TENANTRY_EVENTS_TOPIC")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -263,7 +266,8 @@ fn topic(reader: &mut Reader<'_>) -> Option<String> {
     Some(topic)
 }
 
-/// Table names are `^[A-Za-z][A-Za-z0-9]{2,62}$`; what follows the prefix has at most eight characters.
+/// Reads the prefix of the tables' names. A table's name matches `^[A-Za-z][A-Za-z0-9]{2,62}$`; the longest suffix,
+/// `blueprints`, has ten characters.
 fn table_prefix(reader: &mut Reader<'_>) -> String {
     let prefix = reader.text("TENANTRY_TABLE_PREFIX").unwrap_or_else(|| "tenantry".to_owned());
     let plain = prefix.chars().all(|c| c.is_ascii_alphanumeric());
@@ -273,7 +277,7 @@ fn table_prefix(reader: &mut Reader<'_>) -> String {
     prefix
 }
 
-/// The array itself, or a file that contains it.
+/// Reads the stamps. The setting is a JSON array, or the path of a file that contains one.
 fn stamps(reader: &mut Reader<'_>) -> Option<Vec<Value>> {
     const NAME: &str = "TENANTRY_STAMPS";
     let given = reader.required(NAME)?;

@@ -1,4 +1,4 @@
-//! Who may reach tenants besides themselves, and what is done about a violation.
+//! The settings of the isolation check: who may reach tenants besides themselves, and what is done about a violation.
 
 use tenantry_core::isolation::Allowed;
 use uuid::Uuid;
@@ -10,20 +10,20 @@ use super::Reader;
 pub struct Isolation {
     /// Who may reach tenants besides themselves.
     pub allow: Vec<Allowed>,
-    /// What is done about a violation.
+    /// What is done about a tenant that others reach.
     pub quarantine: Quarantine,
 }
 
-/// What the timer does about a tenant that others reach. The violation is published in any case.
+/// What the timer of the isolation check does about a tenant that others reach. The violation is published in any case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Quarantine {
-    /// Nothing; a person decides.
+    /// Nothing is changed; a person decides.
     #[default]
     Off,
-    /// It revokes what others were granted on the tenant's own resources and what can be revoked separately: role
-    /// assignments, and federated credentials of the tenant's application.
+    /// The timer revokes the access that others were granted on the tenant's own resources, where it can be revoked
+    /// separately: role assignments, and federated credentials of the tenant's application.
     TakeBack,
-    /// As `TakeBack`; a tenant that others still reach is then suspended, with its service.
+    /// As [`Self::TakeBack`]. In addition, a tenant that others still reach is suspended together with its service.
     Suspend,
 }
 
@@ -43,7 +43,8 @@ pub(super) fn isolation(reader: &mut Reader<'_>) -> Isolation {
     Isolation { allow: allowed(reader), quarantine }
 }
 
-/// The array itself, or a file that contains it.
+/// Reads who may reach tenants besides themselves. The setting is a JSON array, or the path of a file that contains
+/// one.
 fn allowed(reader: &mut Reader<'_>) -> Vec<Allowed> {
     let Some(given) = reader.text(NAME) else { return Vec::new() };
     let text = match given.starts_with('[') {
@@ -73,7 +74,8 @@ fn fault(entry: &Allowed) -> Option<&'static str> {
     match (&entry.principal, &entry.private_endpoints) {
         _ if entry.why.trim().is_empty() => Some("why is empty, and reports show it"),
         (Some(id), None) if Uuid::try_parse(id).is_err() => Some("principal is no GUID"),
-        // A shorter prefix than a subscription would allow everybody.
+        // The entry allows every private endpoint whose id begins with this text, so the text must name a subscription
+        // at least.
         (None, Some(root)) if !root.starts_with("/subscriptions/") || root.len() < 20 => {
             Some("privateEndpoints is no id within a subscription")
         }

@@ -1,4 +1,4 @@
-//! Settings: the only module that reads the environment.
+//! The settings of the program. Only this module reads environment variables.
 //!
 //! All invalid settings are reported together, each with its name, what is wrong, and a valid example.
 
@@ -23,34 +23,35 @@ use crate::telemetry::Export;
 /// Variables that only the Functions platform in Azure sets (Microsoft, "Environment variables and app settings").
 const PLATFORM: [&str; 2] = ["WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME"];
 
-/// The settings, read and checked.
+/// All settings, read and checked.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The port of the handler.
+    /// The port on which the Functions host calls this program.
     pub handler_port: u16,
-    /// Whether a Functions host has started this process: only a host sets the handler's port.
+    /// Whether a Functions host has started this process. Only a host sets the variable with the handler's port.
     pub under_host: bool,
-    /// The deployment's name.
+    /// The deployment's name, which is part of derived names, ownership marks and event sources.
     pub deployment: String,
-    /// The folder of the local environment.
+    /// The folder with the state of the local environment.
     pub data: PathBuf,
-    /// The simulated Azure's speed, as text.
+    /// The speed of the simulated Azure, as text: `max`, or how many times faster than Azure.
     pub speed: String,
-    /// A folder of more blueprints.
+    /// A folder with blueprints in addition to the built-in one.
     pub blueprints: Option<PathBuf>,
-    /// The log filter.
+    /// The log filter, in the syntax of `tracing`; `None` for the command's default.
     pub log: Option<String>,
-    /// Where spans and metrics are exported to; `None`: nowhere.
+    /// Where spans and metrics are exported to; `None` if they are not exported.
     pub export: Option<Export>,
     /// The settings of the isolation check.
     pub isolation: Isolation,
     /// The classes of drift that are repaired automatically.
     pub heal: BTreeSet<DriftClass>,
-    /// The Event Grid topics, and sources of CloudEvents, from which requests are taken; empty: the webhook is off.
+    /// The Event Grid topics, and sources of CloudEvents, whose events are accepted as requests; empty: the webhook is
+    /// off.
     pub event_topics: Vec<String>,
     /// Whether this process runs on the Functions platform.
     pub in_azure: bool,
-    /// The settings for Azure; `None` in the local environment.
+    /// The settings of the Azure environment; `None` in the local environment.
     pub azure: Option<AzureConfig>,
 }
 
@@ -58,25 +59,25 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {why}; for example {name}={example}")]
 pub struct BadSetting {
-    /// The setting.
+    /// The name of the environment variable.
     pub name: &'static str,
-    /// What is wrong.
+    /// What is wrong with the value.
     pub why: String,
-    /// A valid value.
+    /// A valid value for the setting.
     pub example: &'static str,
 }
 
 impl Config {
-    /// Reads the process's environment.
+    /// Reads the settings from the process's environment variables.
     ///
     /// # Errors
-    /// Every invalid setting.
+    /// One [`BadSetting`] for each invalid setting.
     #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
     pub fn from_env() -> Result<Self, Vec<BadSetting>> {
         Self::read(|name| std::env::var(name).ok())
     }
 
-    /// Reads settings from a function.
+    /// Reads the settings from a function that returns the value of a variable, or `None`.
     ///
     /// # Errors
     /// As [`Self::from_env`].
@@ -135,7 +136,8 @@ impl Config {
     }
 }
 
-/// Topics are compared as whole texts, so only texts that no sender would use are invalid.
+/// Reads the topics whose events are accepted. Topics are compared as whole texts, so only texts that no sender would
+/// use are rejected.
 fn event_topics(reader: &mut Reader<'_>) -> Vec<String> {
     const NAME: &str = "TENANTRY_EVENT_TOPICS";
     let Some(given) = reader.text(NAME) else { return Vec::new() };
@@ -161,7 +163,7 @@ fn deployment(reader: &mut Reader<'_>, is_azure: bool) -> String {
     deployment
 }
 
-/// Reads one setting after the other and records all that are invalid.
+/// Reads settings one by one, and collects the errors of all invalid ones.
 struct Reader<'a> {
     get: &'a dyn Fn(&str) -> Option<String>,
     bad: Vec<BadSetting>,
@@ -172,7 +174,7 @@ impl<'a> Reader<'a> {
         Self { get, bad: Vec::new() }
     }
 
-    /// A setting, trimmed; `None` if it is empty.
+    /// A setting without surrounding spaces; `None` if it is absent or empty.
     fn text(&self, name: &str) -> Option<String> {
         (self.get)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
     }

@@ -1,4 +1,4 @@
-//! The settings of the probe, which calls tenants' services as their own applications.
+//! The settings of the probe, which calls each tenant's service as the tenant's own application.
 
 use reqwest::Url;
 use serde_json::Value;
@@ -12,25 +12,27 @@ use super::{
 /// The identity of the probe, the location it calls from, and where its tokens come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeConfig {
-    /// The client id of its managed identity.
+    /// The client id of the probe's managed identity.
     pub client_id: String,
-    /// The network location that it calls from, as a text.
+    /// The network location that the probe calls from, as a text for reports.
     pub location: String,
-    /// Entra.
+    /// The address of Entra, which issues the tokens of tenants' applications.
     pub login: Url,
-    /// The address of all services, where it is not their own: a simulated Azure.
+    /// The address at which all tenants' services are called instead of their own: a simulated Azure on this machine.
+    /// `None` in Azure.
     pub inference: Option<Url>,
 }
 
 const NAME: &str = "TENANTRY_PROBE_CLIENT_ID";
 const LOCATION: &str = "TENANTRY_PROBE_LOCATION";
 const INFERENCE: &str = "TENANTRY_INFERENCE";
-/// The member of a stamp that names the principal which its tenants' applications trust.
+/// The member of a stamp with the id of the principal that the applications of the stamp's tenants trust: the probe's.
 const MEMBER: &str = "probePrincipalId";
-/// The longest text of a location, in characters.
+/// The maximum length of the probe's location, in characters.
 const MOST: usize = 200;
 
-/// `None` if there is no probe, or if a setting is invalid; the reader has recorded why.
+/// Reads the settings of the probe. Returns `None` if there is no probe or a setting is invalid; the reader has
+/// recorded why. Each stamp has to name the probe's principal exactly if there is a probe.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     identity: Option<&Identity>,
@@ -70,7 +72,8 @@ pub(super) fn read(
     Some(ProbeConfig { client_id, location, login: login?, inference })
 }
 
-/// The probe can act as every tenant, so its identity must have no other use.
+/// What is wrong with the identity of the probe. The probe can act as every tenant, so its identity must have no other
+/// use.
 fn fault(client_id: &str, identity: Option<&Identity>, remover: Option<&Identity>) -> Option<&'static str> {
     let is = |other: Option<&Identity>| match other {
         Some(Identity::Managed { client_id: Some(other) }) => other.eq_ignore_ascii_case(client_id),
@@ -88,8 +91,8 @@ fn fault(client_id: &str, identity: Option<&Identity>, remover: Option<&Identity
     }
 }
 
-/// Reads the address that replaces those of tenants' services. Only an address of this machine is allowed, because
-/// every tenant's token is sent there.
+/// Reads the address that replaces those of tenants' services. Only an address on this machine is allowed, because
+/// every tenant's token is sent to it.
 fn inference(reader: &mut Reader<'_>, in_azure: bool) -> Option<Url> {
     reader.text(INFERENCE)?;
     let url = address(reader, INFERENCE, None, in_azure)?;

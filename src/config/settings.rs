@@ -3,11 +3,11 @@
 /// One setting: its name, its meaning, its default, an example.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
-    /// The environment variable.
+    /// The name of the environment variable.
     pub name: &'static str,
-    /// What it means.
+    /// What the setting means.
     pub meaning: &'static str,
-    /// The effect when it is absent.
+    /// What applies if the variable is absent.
     pub default: &'static str,
     /// A valid value.
     pub example: &'static str,

@@ -1,4 +1,4 @@
-//! Where spans and metrics are exported to: the standard settings of OpenTelemetry.
+//! The settings of the export of spans and metrics, which are the standard ones of OpenTelemetry.
 
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const SHARE: &str = "OTEL_TRACES_SAMPLER_ARG";
 const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
 
-/// The headers of one signal, which the OpenTelemetry specification also has.
+/// The variants of the headers setting for one kind of telemetry, which the OpenTelemetry specification also defines.
 const HEADERS_OF_SIGNALS: [&str; 2] =
     ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_HEADERS"];
 
-/// `None` where nothing is exported; the other settings are only read if there is an endpoint.
+/// Reads the settings of the export; `None` if nothing is exported. The other settings are read only if there is an
+/// endpoint.
 pub(super) fn export(reader: &mut Reader<'_>, in_azure: bool) -> Option<Export> {
     let endpoint = parsed(reader, ENDPOINT, &reader.text(ENDPOINT)?, in_azure);
     if reader.text(PROTOCOL).is_some_and(|protocol| protocol != "http/protobuf") {

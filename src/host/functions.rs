@@ -1,31 +1,32 @@
 //! The functions of this app: their names and triggers.
 //!
-//! The same facts are in `host.json` and in each folder's `function.json`, which the host reads; a test compares all of
-//! them. JSON has no comments, so the choices made there are explained here.
+//! The same facts are in `host.json` and in the `function.json` of each function's folder, which the host reads; a test
+//! compares them. JSON has no comments, so the choices made there are explained here.
 //!
 //! # `function.json`
 //! - `dataType: binary` on every queue trigger: the body arrives as exact bytes, and members of a JSON body don't leak
 //!   into the metadata, where a sender could overwrite `MessageId` or `DeliveryCount` (azure-functions-host,
 //!   `Utility.ApplyBindingData`).
-//! - `isSessionsEnabled` on `tenant-requests`: the session is the tenant, so requests for one tenant arrive in order
-//!   and never two at once. A dead-letter queue has no sessions, even if its parent has.
-//! - Binding names hold letters and digits only; the host refuses an underscore.
-//! - `events` accepts `options` too: Event Grid sends it to ask whether a webhook accepts CloudEvents. It is an HTTP
-//!   trigger and not an Event Grid one, because that trigger's own webhook answers for any topic, before the handler is
+//! - `isSessionsEnabled` on `tenant-requests`: the Service Bus session is the tenant, so requests for one tenant arrive
+//!   in order and never two at once. A dead-letter queue has no sessions, even if its parent queue has.
+//! - Binding names have letters and digits only; the host refuses an underscore.
+//! - `events` accepts `options` too, because Event Grid sends that method to ask whether a webhook accepts CloudEvents.
+//!   It is an HTTP trigger and not an Event Grid trigger, whose own webhook answers for any topic before the handler is
 //!   called.
-//! - The `sweep` schedule is a literal: a missing app setting would leave the function without its trigger.
+//! - The schedules of the timers are literals: with the name of an app setting that is missing, the function would have
+//!   no trigger.
 //!
 //! # `host.json`
-//! - `functionTimeout` of ten minutes, because a timeout kills the whole handler and everything in flight: it is the
-//!   fallback for the reconciler's own, shorter deadline, and the greatest value that every hosting plan accepts.
-//! - `maxAutoLockRenewalDuration` above `functionTimeout`: renewal that ends earlier lets a second copy of a message
-//!   start while the first still runs.
-//! - `autoCompleteMessages` stays true: a custom handler has no way to settle a message by itself.
-//! - No `retry` policy: it would repeat inside the same lock, without the broker's count. The product's own back-off is
-//!   durable.
-//! - `enableForwardingHttpRequest` stays false, so that every trigger arrives in the same envelope.
-//! - `sessionIdleTimeout` of two seconds (the default is a minute): a session whose tenant sends nothing more must not
-//!   keep one of the concurrent sessions occupied.
+//! - `functionTimeout` of ten minutes. A timeout kills the whole handler and everything in flight, so this is only the
+//!   fallback for the reconciler's own, shorter deadline. It is the greatest value that every hosting plan accepts.
+//! - `maxAutoLockRenewalDuration` above `functionTimeout`: if the renewal ended earlier, a second delivery of a message
+//!   could start while the first is still processed.
+//! - `autoCompleteMessages` is true: a custom handler can't settle a message by itself.
+//! - No `retry` policy: it would repeat the call within the same message lock, without raising the broker's delivery
+//!   count. The program's own back-off is durable.
+//! - `enableForwardingHttpRequest` is false, so that HTTP triggers arrive in the same envelope as all others.
+//! - `sessionIdleTimeout` of two seconds (the default is a minute): a session whose tenant has no more messages must
+//!   not occupy one of the concurrent sessions for long.
 
 use crate::azure::service_bus::{DEAD_LETTERS, REQUESTS, WAKE_UPS};
 
@@ -36,15 +37,15 @@ pub enum FunctionTrigger {
     QueueMessage {
         /// The trigger's binding name.
         binding: &'static str,
-        /// The queue that its messages come from.
+        /// The queue that the messages come from.
         queue: &'static str,
     },
-    /// A timer.
+    /// A timer, with its schedule in `function.json`.
     Timer {
         /// The trigger's binding name.
         binding: &'static str,
     },
-    /// An HTTP request, not forwarded.
+    /// An HTTP request, which the host describes in an envelope instead of forwarding it.
     Http {
         /// The trigger's binding name.
         binding: &'static str,
@@ -64,26 +65,26 @@ impl FunctionTrigger {
     }
 }
 
-/// A function of the app. The matches below are exhaustive, so the compiler lists what a new one needs.
+/// A function of the app. A new function needs an arm in each `match` on this type; all of them are exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Function {
     /// Requests from the queue `tenant-requests`.
     Requests,
-    /// Wake-ups: the next reconcile pass of a tenant is due.
+    /// Wake-ups from the queue `tenant-wakeups`: the next reconcile pass of a tenant is due.
     Wakeup,
     /// The timer that finds tenants whose wake-up was lost.
     Sweep,
-    /// The timer that checks isolation.
+    /// The timer that checks the isolation of tenants.
     Audit,
-    /// The timer that checks for drift.
+    /// The timer that checks whether tenants still match their desired state.
     Drift,
-    /// Requests that were dead-lettered.
+    /// Requests from the dead-letter queue of `tenant-requests`.
     DeadLetter,
     /// Tenants over HTTP: list, show, submit.
     Tenants,
-    /// A person's retry over HTTP.
+    /// An operator's call over HTTP that retries what is blocked.
     Retry,
-    /// A person's reconciliation over HTTP.
+    /// An operator's call over HTTP that has every step read and corrected.
     Reconcile,
     /// Requests as CloudEvents from Event Grid.
     Events,
@@ -104,7 +105,7 @@ impl Function {
         Self::Events,
     ];
 
-    /// The name of the folder, of the function, and of the path that the host posts to.
+    /// The function's name, which is also the name of its folder and the path that the host posts to.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Requests => "requests",
@@ -120,7 +121,7 @@ impl Function {
         }
     }
 
-    /// Its trigger.
+    /// The trigger of the function.
     pub const fn kind(self) -> FunctionTrigger {
         match self {
             Self::Requests => FunctionTrigger::QueueMessage { binding: "requestMsg", queue: REQUESTS },
@@ -135,7 +136,7 @@ impl Function {
         }
     }
 
-    /// The function of that name. Case is ignored, as the host ignores it.
+    /// Finds a function by its name. Case is ignored, as the host ignores it.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|function| function.name().eq_ignore_ascii_case(name))
     }

@@ -1,4 +1,4 @@
-//! The value of an HTTP trigger: an HTTP request, described as JSON.
+//! Reads the value of an HTTP trigger, which describes an HTTP request as JSON.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -7,25 +7,27 @@ use serde_json::{Map, Value};
 
 use super::encoding;
 
-/// An HTTP request as the host describes it, without the secrets that the host puts in.
+/// An HTTP request as the host describes it, without function keys, tokens and cookies.
 ///
-/// Function keys, tokens and cookies are dropped while parsing: the host has checked them already, and what is dropped
-/// can't be logged.
+/// These secrets are dropped while parsing: the host has checked them already, and a value that is dropped can't be
+/// logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpCall {
     /// The method, in upper case.
     pub method: String,
     /// The path as it was sent, such as `/api/tenants/contoso`, without the query.
     pub path: String,
-    /// The query, decoded; repeated keys come joined by a comma. Without `code`, which is a function key.
+    /// The query parameters, decoded by the host, which joins repeated ones with a comma. `code`, a function key, is
+    /// left out.
     pub query: BTreeMap<String, String>,
     /// The values of the route's parameters, decoded by the host; unused optional ones are absent.
     pub params: BTreeMap<String, String>,
-    /// The headers with lower-case names, without those that carry keys or tokens.
+    /// The values of each header, by its name in lower case. Headers that carry keys or tokens are left out.
     pub headers: BTreeMap<String, Vec<String>>,
-    /// The body. The host leaves it out of a request that has no `Content-Length`, so a chunked one has none.
+    /// The body; `None` if the request has none. The host drops the body of a request without `Content-Length`, so a
+    /// chunked request has `None` too.
     pub body: Option<Vec<u8>>,
-    /// The caller, in the host's own form: a list of .NET `ClaimsIdentity` objects, or null.
+    /// The authenticated caller, in the host's own form: a list of .NET `ClaimsIdentity` objects, or null.
     pub identities: Value,
 }
 
@@ -42,7 +44,8 @@ impl fmt::Debug for HttpCall {
     }
 }
 
-/// Headers that carry a key, a token or a session. App Service adds `x-ms-token-<provider>-..` for signed-in callers.
+/// Whether a header carries a key, a token or a cookie. App Service adds `x-ms-token-<provider>-..` for signed-in
+/// callers.
 fn is_secret(name: &str) -> bool {
     matches!(
         name,
@@ -73,8 +76,8 @@ impl HttpCall {
         }
     }
 
-    /// Whether the request was sent with a body that the host has dropped, as it drops every chunked one. Such a body
-    /// must not be treated as empty.
+    /// Whether the request was sent with a body that the host has dropped, as the host does with every chunked body.
+    /// Such a request must not be treated as one without a body.
     pub fn lost_its_body(&self) -> bool {
         let encodings = self.headers.get("transfer-encoding").map(Vec::as_slice).unwrap_or_default();
         let chunked = encodings
@@ -83,7 +86,7 @@ impl HttpCall {
         chunked && self.body.is_none() && !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
     }
 
-    /// The first value of a header; the name in lower case.
+    /// The first value of a header. `name` is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.first().map(String::as_str)
     }
@@ -126,12 +129,13 @@ fn headers(value: &Value) -> BTreeMap<String, Vec<String>> {
     headers
 }
 
-/// The host writes a body of one of two media types as base64 and any other as text.
+/// Reads the body. The host writes the body of two media types, `application/octet-stream` and `multipart/*`, as
+/// base64, and any other as text.
 fn body(value: &Value, headers: &BTreeMap<String, Vec<String>>) -> Option<Vec<u8>> {
     let text = match value {
         Value::Null => return None,
         Value::String(text) => text,
-        // The documentation's sample shows a host that parses JSON bodies; their text is as good.
+        // In a sample of Microsoft's documentation the host has parsed the JSON body; the body is serialized again.
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             return Some(value.to_string().into_bytes());
         }

@@ -1,7 +1,8 @@
-//! Parses the envelope to a typed invocation.
+//! Parses the envelope of an invocation into typed values.
 //!
-//! Strict where an error means a wrong configuration (no envelope, no value for the trigger), tolerant everywhere else:
-//! invalid or missing metadata is `None`, never a refusal, because after a refusal the same message is delivered again.
+//! Parsing is strict where an error means a wrong configuration (no envelope, no value for the trigger). Everywhere
+//! else it is tolerant: invalid or missing metadata is `None`, because the host delivers a message again whose envelope
+//! is refused.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -14,16 +15,16 @@ use super::{
     http_call::HttpCall,
 };
 
-/// A call of a function.
+/// One call of a function by the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// The function.
+    /// The function that the host called.
     pub function: Function,
-    /// The host's id of this attempt; a redelivery has a new one. From `X-Azure-Functions-InvocationId`.
+    /// The host's id of this attempt, from the header `X-Azure-Functions-InvocationId`; a redelivery has a new one.
     pub id: Option<String>,
-    /// The W3C trace context, when the host sends one.
+    /// The W3C trace context in the host's header `traceparent`; `None` if the host sent none.
     pub traceparent: Option<String>,
-    /// What triggered it.
+    /// What triggered the invocation, with its content.
     pub trigger: Trigger,
 }
 
@@ -32,7 +33,7 @@ pub struct Invocation {
 pub enum Trigger {
     /// A queue message.
     Message(Message),
-    /// A timer.
+    /// An execution of a timer.
     Timer(Timer),
     /// An HTTP request.
     Http(HttpCall),
@@ -41,26 +42,26 @@ pub enum Trigger {
 /// A Service Bus message with the broker's metadata.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The body, byte for byte when [`metadata_trusted`](Self::metadata_trusted).
+    /// The body of the message: exact if [`metadata_trusted`](Self::metadata_trusted).
     pub body: Vec<u8>,
     /// The sender's id of the message, by which the broker detects duplicates.
     pub message_id: Option<String>,
-    /// The session, which is the tenant on `tenant-requests`.
+    /// The Service Bus session, which is the tenant on `tenant-requests`.
     pub session_id: Option<String>,
-    /// Which delivery this is, from 1; unknown where the function was invoked by hand.
+    /// The number of this delivery, from 1; `None` if the function was invoked by hand.
     pub delivery_count: Option<u32>,
-    /// The broker's number of the message.
+    /// The number that the broker gave the message in its queue.
     pub sequence_number: Option<u64>,
-    /// When the broker accepted it.
+    /// When the broker enqueued the message.
     pub enqueued_at: Option<Timestamp>,
     /// The sender's correlation id.
     pub correlation_id: Option<String>,
     /// The media type that the sender gave.
     pub content_type: Option<String>,
-    /// The sender's own properties; on a dead-lettered message also the broker's reason.
+    /// The sender's application properties; on a dead-lettered message also the broker's reason.
     pub application_properties: BTreeMap<String, Value>,
-    /// True only when the value came as bytes. When it came as text, members of a JSON body may have overwritten the
-    /// metadata, so every field above except the body may be forged.
+    /// Whether the body came as bytes. If it came as text, members of a JSON body may have overwritten the metadata, so
+    /// a sender may have forged every field except the body.
     pub metadata_trusted: bool,
 }
 
@@ -79,44 +80,44 @@ impl fmt::Debug for Message {
     }
 }
 
-/// A tick of a timer.
+/// One execution of a timer's schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Timer {
-    /// True when the tick comes late, for example after the app was down.
+    /// Whether the execution is late, for example because the app was down.
     pub past_due: bool,
-    /// The previous tick; unknown before the first one, or when the host keeps no status.
+    /// The previous execution; `None` before the first one, or if the host keeps no status.
     pub last: Option<Timestamp>,
-    /// The tick after this one.
+    /// The next execution after this one; `None` if the host keeps no status.
     pub next: Option<Timestamp>,
 }
 
-/// Why an envelope can't be read. The answer is a failure, so the host delivers the message again.
+/// Why an envelope can't be read. The host gets a failure as the answer, so it delivers a queue message again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadEnvelope {
     /// The body is not JSON.
     #[error("the envelope is not JSON: {0}")]
     NotJson(String),
-    /// `Data` is missing, or is no object.
+    /// The member `Data` is missing or is not an object.
     #[error("the envelope has no object `Data`; the body must be {{\"Data\": {{..}}, \"Metadata\": {{..}}}}")]
     NoData,
-    /// There is no value for the function's trigger.
+    /// `Data` has no value for the function's trigger.
     #[error("`Data` has no member `{binding}`; function.json of `{function}` must name its trigger so")]
     NoValue {
-        /// The function.
+        /// The name of the function.
         function: &'static str,
         /// The binding that its function.json should declare.
         binding: &'static str,
     },
-    /// The value has a shape that this trigger never has.
+    /// The trigger's value has a JSON type that this kind of trigger never has.
     #[error(
         "`Data.{binding}` must be {expected}; is the trigger of `{function}` of another type in function.json?"
     )]
     WrongValue {
-        /// The function.
+        /// The name of the function.
         function: &'static str,
-        /// The member that was read.
+        /// The member of `Data` that was read.
         binding: String,
-        /// What was expected.
+        /// The JSON type that the value should have.
         expected: &'static str,
     },
 }
@@ -125,7 +126,7 @@ impl Trigger {
     /// Reads the envelope that the host posted for a function.
     ///
     /// # Errors
-    /// [`BadEnvelope`] when it is no envelope or has no value that fits the function's trigger.
+    /// [`BadEnvelope`] when the body is no envelope, or has no value that fits the function's trigger.
     pub fn parse(function: Function, envelope: &[u8]) -> Result<Self, BadEnvelope> {
         let envelope: Value =
             serde_json::from_slice(envelope).map_err(|error| BadEnvelope::NotJson(error.to_string()))?;
@@ -151,7 +152,8 @@ impl Trigger {
     }
 }
 
-/// The value of the trigger: by its name, or the only one there is, so that a renamed binding is harmless.
+/// The trigger's value in `Data`, with its name. If the expected name is missing and there is only one value, that
+/// value is used, so that a renamed binding causes no failure.
 fn trigger_value(function: Function, data: &Map<String, Value>) -> Result<(String, &Value), BadEnvelope> {
     let binding = function.kind().binding();
     if let Some(value) = data.get(binding) {
@@ -193,21 +195,22 @@ fn message(value: &Value, metadata: &Map<String, Value>) -> Option<Message> {
     })
 }
 
-/// The host writes the first instant of year 1 where there is no time: before the first tick of a timer, and for a
-/// message that was never in the broker because its function was invoked by hand. Such a message also has no sequence
-/// number (-1) and no delivery count (0).
+/// Whether an instant is a real one. The host writes the first instant of year 1 where it has no time: before the first
+/// execution of a timer, and for a message that never was in the broker because its function was invoked by hand. Such
+/// a message also has the sequence number -1 and the delivery count 0.
 fn is_real(instant: &Timestamp) -> bool {
     *instant > Timestamp::UNIX_EPOCH
 }
 
-/// The host's dictionary ignores case and keeps the first spelling, so a member may have another spelling.
+/// Finds a member of the metadata by its name without regard to case, because the host's dictionary ignores case and
+/// keeps the first spelling.
 fn lookup<'a>(metadata: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     metadata
         .get(name)
         .or_else(|| metadata.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
-/// The sweep needs no detail of its tick, so missing members are left empty.
+/// Reads the value of a timer. No function needs its details, so a missing or invalid member is no error.
 fn timer(value: &Value) -> Timer {
     let status = |name: &str| encoding::instant(value.get("ScheduleStatus")?.get(name)?).filter(is_real);
     Timer {

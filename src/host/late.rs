@@ -1,13 +1,14 @@
-//! Delays the answer to a failure that may pass.
+//! Delays the answer to a failure that may be temporary.
 //!
-//! The host returns a failed message to its queue at once, and the broker delivers it again at once: ten deliveries of
-//! a handler that fails quickly take seconds, and a store that is down for a minute would send every message to the
-//! dead letters. So the answer is delayed, longer with each delivery, and the work is retried meanwhile. If a retry
-//! succeeds the broker sees no failure.
+//! The host returns a failed message to its queue at once, and the broker delivers it again at once. If a handler fails
+//! quickly, ten deliveries take seconds, so a store that is down for a minute would send every message to the
+//! dead-letter queue. Therefore the answer is delayed, longer with each delivery, and the work is retried in the
+//! meantime. If a retry succeeds, the broker sees no failure.
 //!
-//! With the times below the tenth delivery begins more than a quarter of an hour after the first. With the last retry
-//! they stay below the host's `functionTimeout`, and so below the renewal of the message's lock (host.json). Only
-//! messages are delayed: an HTTP caller is answered at once, and a timer ticks again.
+//! With the constants below, the tenth delivery begins more than a quarter of an hour after the first. The longest
+//! delay and a last retry together stay below the host's `functionTimeout`, and so below the renewal of the message's
+//! lock (`host.json`). Only messages are delayed: an HTTP caller is answered at once, and a timer runs again at its
+//! next time.
 
 use std::time::Duration;
 
@@ -16,19 +17,20 @@ use tokio::{sync::watch, time::Instant};
 use super::{Answer, Functions, Invocation, Trigger, functions::Function};
 use crate::ports::{Clock as _, SystemClock};
 
-/// The delay of the first delivery's failure; it doubles with each delivery.
+/// How long a failure of the first delivery is delayed; the delay doubles with each delivery.
 pub const FIRST: Duration = Duration::from_secs(5);
-/// The longest delay.
+/// The longest delay of the answer to a failed delivery.
 pub const LONGEST: Duration = Duration::from_secs(240);
 /// The pause before the first retry; it doubles with each retry.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause, so that a recovery is noticed soon.
+/// The longest pause between retries, so that a recovered store is used soon.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// The messages of this function have no other queue to go to: what fails there is delivered again without end.
+/// The function that reads the dead-letter queue. A message that fails there can't be moved to another queue, so it is
+/// delivered again without end.
 const LAST_RESORT: Function = Function::DeadLetter;
 
-/// How long the failure of a delivery is delayed at most. A delivery without a count, as by hand, counts as
-/// the first.
+/// How long the answer to a failed delivery is delayed at most. A message without a delivery count (invoked by hand) is
+/// treated as a first delivery.
 pub fn longest_delay(function: Function, delivery_count: Option<u32>) -> Duration {
     if function == LAST_RESORT {
         return LONGEST;
@@ -37,8 +39,8 @@ pub fn longest_delay(function: Function, delivery_count: Option<u32>) -> Duratio
     FIRST.saturating_mul(1 << doublings).min(LONGEST)
 }
 
-/// Calls a function; a message whose outcome could not be saved is retried until it could, until its wait budget is
-/// used up, or until the handler is `ending`.
+/// Calls a function. A message whose outcome could not be saved is retried until it is saved, until the delay for its
+/// delivery is used up, or until the handler is `ending`.
 pub(super) async fn call(
     functions: &dyn Functions,
     invocation: Invocation,
@@ -67,15 +69,15 @@ pub(super) async fn call(
     }
 }
 
-/// Delays the answer to a permanent failure: only where the message would otherwise be delivered again at once, without
-/// end.
+/// Delays the answer to a permanent failure, but only for dead letters, which would otherwise be delivered again at
+/// once and without end.
 pub(super) async fn hold(function: Function, mut ending: watch::Receiver<bool>) {
     if function == LAST_RESORT {
         wait(LONGEST, &mut ending).await;
     }
 }
 
-/// Waits; returns `true` at once when the handler is ending.
+/// Waits for a time span. Returns `true` at once when the handler is ending.
 async fn wait(span: Duration, ending: &mut watch::Receiver<bool>) -> bool {
     tokio::select! {
         biased;

@@ -1,4 +1,4 @@
-//! The answer to the host, as the JSON object that it expects.
+//! The answer to the host, as the JSON object that the host expects.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use super::functions::FunctionTrigger;
 /// How an invocation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// The outcome, or a durable continuation, is saved: the host completes the message.
+    /// The outcome is saved, or work that continues later is: the host completes the message.
     Done {
         /// Lines for the invocation's log.
         logs: Vec<String>,
     },
     /// The response to the HTTP caller.
     ///
-    /// For the host this is a success, whatever the status: a 404 for the caller is a 200 from here.
+    /// For the host this is a success, whatever the status: a 404 for the caller is a 200 for the host.
     Http {
-        /// The status for the caller.
+        /// The HTTP status for the caller.
         status: u16,
         /// The headers for the caller; without `Content-Type` the host sends `text/plain`.
         headers: BTreeMap<String, String>,
@@ -27,8 +27,8 @@ pub enum Answer {
         /// Lines for the invocation's log.
         logs: Vec<String>,
     },
-    /// Nothing could be saved: the message has to be delivered again. The host is answered late, because it delivers
-    /// the message again at once ([`late`](super::late)). An HTTP caller gets a bare 500.
+    /// Nothing could be saved, so the message has to be delivered again. The host is answered late, because it delivers
+    /// the message again at once ([`late`](super::late)). An HTTP caller gets a 500 without a body.
     TryAgain {
         /// Why nothing could be saved, for the log.
         why: String,
@@ -52,7 +52,8 @@ impl Answer {
                 let response = json!({ "statusCode": status, "headers": headers, "body": body });
                 let outputs = match kind {
                     FunctionTrigger::Http { output, .. } => json!({ output: response }),
-                    // Queues and timers have no caller and no such output; the host would drop it.
+                    // A queue or timer trigger has no caller and no output binding for a response; the host would
+                    // ignore it.
                     FunctionTrigger::QueueMessage { .. } | FunctionTrigger::Timer { .. } => json!({}),
                 };
                 (200, result(&outputs, logs))

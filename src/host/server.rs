@@ -1,4 +1,4 @@
-//! The HTTP server that the host calls: `GET /` for readiness and health, `POST /<Function>` for invocations.
+//! The HTTP server that the Functions host calls: `GET /` for readiness and health, `POST /<Function>` for invocations.
 
 use std::{
     future::{Future, IntoFuture as _},
@@ -26,26 +26,27 @@ use crate::ports::{Clock as _, SystemClock};
 /// one of 1 MiB (the default there) about 1.4 MiB.
 pub const ENVELOPE_LIMIT: usize = 8 << 20;
 
-/// How long running functions may continue after the shutdown. A platform that removes an instance does not wait long.
+/// How long running functions may continue after the shutdown has begun. A platform that removes an instance does not
+/// wait long.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(4);
 
 /// Listens where the host expects its handler: on 127.0.0.1, at the port in `FUNCTIONS_CUSTOMHANDLER_PORT`. Port 0
-/// takes any free one.
+/// selects any free port.
 ///
 /// # Errors
-/// When the port is taken, or may not be used.
+/// When the port is in use, or when the process may not use it.
 pub async fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
 }
 
 /// Serves invocations until `shutdown` is ready, then accepts no more and lets running ones finish, for
-/// [`SHUTDOWN_GRACE`] at most. What is still running then ends as by a kill, which is safe.
+/// [`SHUTDOWN_GRACE`] at most. Functions that are still running then are dropped, which is as safe as a kill.
 ///
 /// # Guarantees
 /// - Every answer is a JSON object with `Content-Type: application/json`, even after a panic in a function.
 /// - `GET /` answers without calling a function.
-/// - A function continues when the host disconnects. All of them end when this future is dropped.
-/// - A failed message is answered late ([`late`]), but not after `shutdown` is ready.
+/// - A function continues when the host disconnects. All functions end when this future is dropped.
+/// - A failed message is answered late ([`late`]), but at once after `shutdown` is ready.
 ///
 /// # Errors
 /// When the listener fails permanently.
@@ -64,7 +65,7 @@ pub async fn serve(
         ending.send_replace(true);
     };
     let grace_is_over = async move {
-        // The sender is dropped with the server; then there is nothing to wait for.
+        // If the sender was dropped, the server is too, and there is nothing to wait for.
         let _ = ended.wait_for(|ended| *ended).await;
         SystemClock.sleep_until(SystemClock.now() + SHUTDOWN_GRACE).await;
     };
@@ -82,7 +83,7 @@ pub async fn serve(
 #[derive(Clone)]
 struct Served {
     functions: Arc<dyn Functions>,
-    /// Closed when the server is dropped: functions must not outlive it.
+    /// Closed when the server is dropped: functions must not outlive the server.
     dropped: watch::Receiver<()>,
     /// Whether the shutdown has begun.
     ending: watch::Receiver<bool>,
@@ -127,8 +128,8 @@ async fn answer(State(served): State<Served>, request: Request) -> Response {
     run(served, invocation).await
 }
 
-/// Runs the function in a task of its own, so that it survives a host that disconnects, and a panic ends only this
-/// task.
+/// Runs a function in a separate task, so that the function continues when the host disconnects, and a panic ends only
+/// this task.
 async fn run(served: Served, invocation: Invocation) -> Response {
     let (function, id) = (invocation.function, invocation.id.clone());
     trace::queue_age(&invocation);
@@ -168,7 +169,7 @@ async fn run(served: Served, invocation: Invocation) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// Reads the body in either framing, up to [`ENVELOPE_LIMIT`].
+/// Reads the body of a request, with `Content-Length` or chunked, up to [`ENVELOPE_LIMIT`].
 async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, (StatusCode, String)> {
     let too_large = || {
         let why = format!("the envelope is larger than {} MiB", ENVELOPE_LIMIT >> 20);

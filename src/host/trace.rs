@@ -1,10 +1,10 @@
-//! The span of an invocation: its trace and its attributes.
+//! The span of an invocation: which trace it belongs to, and its attributes.
 //!
-//! A message belongs to its sender's trace: `traceparent` or `Diagnostic-Id` among its properties (written by the Azure
-//! SDKs), otherwise the member `traceparent` of its body, which a CloudEvent may have (CloudEvents, "Distributed
-//! Tracing Extension") and each wake-up has. The host's own header names the host's trace. Where the two differ, the
-//! message's is used, and the host's becomes a link. The host's sampling flag is ignored: with Application Insights on,
-//! it is "not sampled" in each call without a sampled caller.
+//! A message belongs to its sender's trace. The trace context is in the property `traceparent` or `Diagnostic-Id` of
+//! the message (written by the Azure SDKs), otherwise in the member `traceparent` of its body, which a CloudEvent may
+//! have (CloudEvents, "Distributed Tracing Extension") and each wake-up has. The host's own header names the host's
+//! trace. If the two differ, the message's trace is used, and the host's becomes a link. The host's sampling flag is
+//! ignored: with Application Insights on, the flag is "not sampled" in each call without a sampled caller.
 
 use serde::Deserialize;
 use tenantry_core::ids::TenantId;
@@ -16,7 +16,7 @@ use crate::{
     telemetry::{KeyValue, Span, SpanKind, Trace, metrics},
 };
 
-/// The properties in which senders write their trace context.
+/// The message properties in which senders write their trace context.
 const PROPERTIES: [&str; 2] = ["traceparent", "Diagnostic-Id"];
 
 /// The members of a body that telemetry needs.
@@ -28,7 +28,7 @@ struct Peek {
 }
 
 impl Peek {
-    /// Lenient: the body is validated later.
+    /// Reads the members of a body. An invalid or too large body has none; intake reports what is wrong with it.
     fn into(body: &[u8]) -> Self {
         if body.len() > MAX_BODY_BYTES {
             Self::default()
@@ -65,7 +65,8 @@ pub(super) fn begin(invocation: &Invocation) -> Span {
         }
     };
     let (parent, link) = match (sent, host) {
-        // The host has continued the sender's trace, so its span is the parent; the sender's flag decides the sampling.
+        // The host has continued the sender's trace, so the host's span is the parent; the sender's flag decides the
+        // sampling.
         (Some(sent), Some(host)) if sent.id() == host.id() => (Some(host.recorded_as(sent)), None),
         (Some(sent), host) => (Some(sent), host),
         (None, host) => (host.map(Trace::undecided), None),
@@ -77,7 +78,7 @@ pub(super) fn begin(invocation: &Invocation) -> Span {
     Span::under(parent, link, kind, || name, || span_attributes)
 }
 
-/// Records how an invocation ended.
+/// Records the outcome of an invocation in its span.
 pub(super) fn ended(span: &mut Span, answer: &Answer) {
     match answer {
         Answer::Done { .. } => {}
@@ -91,7 +92,7 @@ pub(super) fn ended(span: &mut Span, answer: &Answer) {
     }
 }
 
-/// Records how long a message was in its queue.
+/// Records in a metric how long a message was in its queue.
 pub(super) fn queue_age(invocation: &Invocation) {
     let Trigger::Message(Message { enqueued_at: Some(at), .. }) = &invocation.trigger else { return };
     let age = SystemClock.now().duration_since(*at).as_secs_f64().max(0.0);
@@ -106,7 +107,8 @@ fn of_properties(message: &Message) -> Option<Trace> {
     named.into_iter().next()
 }
 
-/// OpenTelemetry, "Semantic conventions for Azure messaging systems" and "for FaaS spans".
+/// The attributes of a message's span. Sources: OpenTelemetry, "Semantic conventions for Azure messaging systems" and
+/// "for FaaS spans".
 fn of_message(message: &Message, peek: &Peek, queue: &'static str) -> Vec<KeyValue> {
     let mut attributes = vec![
         KeyValue::new("faas.trigger", "pubsub"),
@@ -121,7 +123,7 @@ fn of_message(message: &Message, peek: &Peek, queue: &'static str) -> Vec<KeyVal
     if let Some(at) = message.enqueued_at {
         attributes.push(KeyValue::new("azure.servicebus.message.enqueued_time", at.as_second()));
     }
-    // Only the name of a tenant becomes an attribute; a message's own id is its sender's text and does not.
+    // Of the ids in a message only the tenant's becomes an attribute. The message id is any text of the sender's.
     let named = [peek.tenant_id.as_deref(), message.session_id.as_deref()];
     if let Some(tenant) = named.into_iter().flatten().find_map(|id| id.parse::<TenantId>().ok()) {
         attributes.push(KeyValue::new("tenant.id", tenant.to_string()));
@@ -133,7 +135,7 @@ fn of_call(call: &HttpCall) -> Vec<KeyValue> {
     vec![KeyValue::new("faas.trigger", "http"), KeyValue::new("http.request.method", method(call))]
 }
 
-/// The method, if it is a supported one; callers may send any text.
+/// The HTTP method for telemetry: a supported one, otherwise `_OTHER`, because callers may send any text.
 fn method(call: &HttpCall) -> &'static str {
     match call.method.as_str() {
         "GET" => "GET",

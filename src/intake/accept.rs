@@ -22,10 +22,11 @@ use crate::{
 };
 
 impl Intake {
-    /// Changes the tenant's desired state, or returns why not.
+    /// Applies a request to the tenant's document and returns the answer: accepted, planned (a dry run) or rejected.
     ///
-    /// This loop replaces `StateStore::update` because the first save creates the document, and because between reading
-    /// and saving the blueprint text is kept and the other system's operation is bound; both may have to be repeated.
+    /// This loop is used instead of `StateStore::update` for two reasons: the first save creates the document, and
+    /// between the read and the save the blueprint text is saved and the other system's operation is bound. Both may
+    /// have to be repeated.
     pub(super) async fn accept(&self, key: &str, request: &Request) -> Result<RequestAnswer, StoreError> {
         for _ in 0..MAX_RACES {
             let bond = match self.bond(request).await? {
@@ -74,7 +75,8 @@ impl Intake {
             }
             match self.ports.store.save(&tenant, seen.as_ref()).await {
                 Ok(_) => {
-                    // A retry continues an operation that existed before.
+                    // A retry continues an earlier operation, whose id is the one that the document remembers for the
+                    // request.
                     let taken_up = tenant.remembers(&own).map(|past| past.operation_id.as_str());
                     return Ok(accepted(request, taken_up.unwrap_or(&request.operation_id), &tenant));
                 }
@@ -131,7 +133,7 @@ impl Intake {
                 desired::remove(&mut tenant, &by, now);
                 (tenant, previous)
             }
-            // The desired state is on record, so the blueprint folder is not read.
+            // The document has the desired state, so no blueprint is read.
             (Command::Reconcile, Some(mut tenant)) => {
                 let previous = tenant.status;
                 refuse_removed(&tenant)?;
@@ -151,7 +153,8 @@ impl Intake {
         Ok(Changed::Saved(Box::new(tenant)))
     }
 
-    /// A new tenant, or a new incarnation of a deleted one: with the blueprints that are offered now.
+    /// Creates the document of a new tenant, or of a new incarnation of a deleted one, with a blueprint that is offered
+    /// now.
     fn signed_up(
         &self,
         request: &Request,
@@ -177,8 +180,8 @@ impl Intake {
         Ok(tenant)
     }
 
-    /// Changes the desired state of an existing tenant. Its plan is made from the blueprint that the tenant is pinned
-    /// to, unless the request moves it to another one.
+    /// Changes the desired state of an existing tenant. The plan is made from the blueprint that the tenant is pinned
+    /// to, unless the request moves the tenant to another one.
     fn ask_again(
         &self,
         request: &Request,
@@ -196,7 +199,7 @@ impl Intake {
         Ok(())
     }
 
-    /// A retry continues the blocked operation: the same operation, one more attempt.
+    /// Applies a retry, which continues the blocked operation with one more attempt.
     fn retried(request: &Request, mut tenant: Tenant, now: Timestamp) -> Result<Changed, Vec<Fault>> {
         let waits = tenant
             .steps()
@@ -228,7 +231,7 @@ impl Intake {
         }
         let stopped = tenant.status.settled();
         match tenant.operations.last_mut() {
-            // An accepted retry whose work has not started is this attempt already.
+            // If the work of an earlier accepted retry has not started yet, this request is part of that attempt.
             Some(operation) if stopped && operation.started => {
                 operation.attempt += 1;
                 operation.started = false;
@@ -254,7 +257,7 @@ impl Intake {
     }
 }
 
-/// The context of a plan, as blueprints see it.
+/// The values from which a tenant's plan is made, as blueprints see them.
 pub fn plan_context(
     deployment: &str,
     id: &TenantId,
@@ -279,7 +282,7 @@ pub fn plan_context(
     }
 }
 
-/// The desired spec of an existing tenant after a request.
+/// The spec of an existing tenant after a request.
 fn changed_spec(command: &Command, tenant: &Tenant, base: &Base, now: Timestamp) -> Result<Spec, Vec<Fault>> {
     let spec = tenant.spec.clone();
     match command {
@@ -300,7 +303,7 @@ fn changed_spec(command: &Command, tenant: &Tenant, base: &Base, now: Timestamp)
     }
 }
 
-/// A suspension starts the measurement of when access is cut; a resumption ends it.
+/// Starts to measure, at a suspension, when the tenant's access is cut; ends the measurement at a resumption.
 fn cut_access(tenant: &mut Tenant, command: &Command, base: &Base, now: Timestamp) {
     match command {
         Command::Suspend(..) => cut::begin(tenant, base.blueprint.cutting_steps(), now),
@@ -333,9 +336,9 @@ fn operation(request: &Request, tenant: &Tenant, previous_status: Status, now: T
     }
 }
 
-/// Makes the request part of the document; from this save on it can't be lost.
+/// Adds an accepted request to the document. Once the document is saved, the request can't be lost.
 fn take_on(tenant: &mut Tenant, request: &Request, operation: Operation, now: Timestamp) {
-    // This request supersedes a blocked attempt, whose outcome has been published.
+    // The request supersedes a blocked operation, whose outcome has been published.
     tenant.blocked = None;
     tenant.raise_version();
     let mut data = engine::common_data(tenant, &operation);
@@ -357,7 +360,7 @@ fn refuse_removed(tenant: &Tenant) -> Result<(), Vec<Fault>> {
     }
 }
 
-/// The answer to an accepted request, with the objects that it deletes and recreates by its consent.
+/// The answer to an accepted request. It lists the objects that are deleted and recreated with the request's consent.
 fn accepted(request: &Request, operation_id: &str, tenant: &Tenant) -> RequestAnswer {
     let answer = RequestAnswer::accepted(&request.request_id, &request.tenant_id, operation_id);
     RequestAnswer { replaces: replace::with_consent_of(tenant, &request.request_id), ..answer }
@@ -374,7 +377,8 @@ fn rejected(request: &Request, mut faults: Vec<Fault>) -> RequestAnswer {
     }
 }
 
-/// The answer to a dry run; where it moves the tenant to another blueprint or version, with the previous one.
+/// The answer to a dry run, with the plan. If an update would move the tenant to another blueprint or version, the plan
+/// names the previous one.
 fn planned(request: &Request, plan: &Plan, before: Option<BlueprintRef>) -> RequestAnswer {
     let accepted = RequestAnswer::accepted(&request.request_id, &request.tenant_id, &request.operation_id);
     let mut shown = json!(plan);

@@ -10,23 +10,23 @@ use tenantry_core::{ids::TenantId, tenant::Status};
 /// A fault of a message, with its position.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fault {
-    /// JSON pointer into the request; empty for the message as a whole.
+    /// JSON pointer into the message; empty for the message as a whole.
     pub pointer: String,
     /// A stable code, e.g. `wrong_type`.
     pub code: String,
-    /// For people, with what would be right.
+    /// A text for people: what is wrong, and what would be right.
     pub message: String,
 }
 
-/// How many faults an answer lists; one more says how many are left out. With the lengths below, an event that lists
-/// them all stays below 64 KiB, whatever the message contains.
+/// How many faults an answer lists; if there are more, a last one says how many are left out. With the lengths below,
+/// an event that lists all of them stays below 64 KiB, whatever the message contains.
 pub(super) const MAX_FAULTS: usize = 32;
-/// The lengths of a pointer and of a message, in characters: both may repeat what a sender wrote.
+/// The maximum lengths of a pointer and of a message, in characters. Both may repeat what a sender wrote.
 const MAX_POINTER: usize = 160;
 const MAX_MESSAGE: usize = 400;
 
 impl Fault {
-    /// A fault at a pointer. Both texts are cut to their maximum length.
+    /// Creates a fault. The pointer and the message are cut to their maximum lengths.
     pub fn new(pointer: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
         let pointer = cut(pointer.into(), MAX_POINTER);
         Self { pointer, code: code.to_owned(), message: cut(message.into(), MAX_MESSAGE) }
@@ -45,11 +45,11 @@ fn cut(mut text: String, most: usize) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IntakeDecision {
-    /// Accepted; its outcome will be published.
+    /// The request is accepted; its outcome will be published.
     Accepted,
-    /// Refused permanently; nothing was changed.
+    /// The request is refused permanently; nothing was changed.
     Rejected,
-    /// A dry run: this is what would be done.
+    /// The request is a dry run: the answer has the plan, and nothing was changed.
     Planned,
 }
 
@@ -67,9 +67,9 @@ impl fmt::Display for IntakeDecision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Replacement {
-    /// Its step.
+    /// The step that manages the object.
     pub step: String,
-    /// Its Azure resource id, or the path of the object in Entra.
+    /// The object's Azure resource id, or its path in Entra; absent if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_id: Option<String>,
 }
@@ -78,38 +78,40 @@ pub struct Replacement {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestAnswer {
-    /// The decision.
+    /// What is decided about the request.
     pub decision: IntakeDecision,
-    /// The request, if its id could be read.
+    /// The id of the request; absent if it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// The tenant, if it could be read.
+    /// The id of the tenant; absent if it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub tenant_id: Option<TenantId>,
     /// Whether this repeats the answer to an earlier request; nothing was done for this one.
     #[serde(default, skip_serializing_if = "is_false")]
     pub replayed: bool,
-    /// Of a repeat that is no refusal: the tenant's current status.
+    /// The tenant's current status, in the answer to a repeat that was not refused.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "status")]
     pub status: Option<Status>,
-    /// Of a repeat: whether a later request about the tenant has been accepted since, so that its result may no longer
-    /// hold.
+    /// In the answer to a repeat: whether a later request about the tenant has been accepted since, so that the result
+    /// of this one may no longer hold.
     #[serde(default, skip_serializing_if = "is_false")]
     pub superseded: bool,
-    /// The operation that the request became; for a repeat, that of the first request.
+    /// The operation that the request started; for a retry, the operation that it continues; for a repeat, that of the
+    /// first request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<String>,
-    /// Why it was refused: the first fault's code, or `invalid` when there are several.
+    /// Why the request was refused: the fault's code, or `invalid` if there are several faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Everything that is wrong.
+    /// Everything that is wrong with a refused request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
-    /// What is deleted and recreated although it was in use, with the request's consent; for a dry run, what would be.
+    /// The objects that are deleted and recreated although they were in use, with the request's consent; for a dry run,
+    /// those that would be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaces: Vec<Replacement>,
-    /// The plan, of a dry run.
+    /// The plan of a dry run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Value>,
     /// The key under which a refused message is kept.
@@ -117,8 +119,8 @@ pub struct RequestAnswer {
     pub kept_as: Option<String>,
 }
 
-/// Reads the tenant's status. In a refusal over HTTP the member `status` is the status code of the response, a number
-/// (RFC 9457, 3.1), and is ignored.
+/// Reads the tenant's status. In a refusal over HTTP the member `status` is the HTTP status code, a number (RFC 9457,
+/// 3.1), and is ignored.
 fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Status>, D::Error> {
     let status = Value::deserialize(deserializer)?;
     if status.is_number() { Ok(None) } else { Deserialize::deserialize(status).map_err(D::Error::custom) }
@@ -130,7 +132,7 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl RequestAnswer {
-    /// An accepted request.
+    /// Creates the answer to an accepted request.
     pub fn accepted(request_id: &str, tenant_id: &TenantId, operation_id: &str) -> Self {
         Self {
             decision: IntakeDecision::Accepted,
@@ -148,7 +150,7 @@ impl RequestAnswer {
         }
     }
 
-    /// A refused request, with at least one fault.
+    /// Creates the answer to a refused request, which has at least one fault.
     pub fn rejected(request_id: Option<String>, tenant_id: Option<TenantId>, mut faults: Vec<Fault>) -> Self {
         if faults.len() > MAX_FAULTS {
             let more = faults.len() - MAX_FAULTS;
@@ -175,17 +177,17 @@ impl RequestAnswer {
         }
     }
 
-    /// A recorded answer; `None` while there is none.
+    /// Reads the answer in a record; `None` if the record has none yet.
     pub(super) fn read(value: &Value) -> Option<Self> {
         serde_json::from_value(value.clone()).ok()
     }
 
-    /// What is recorded: only what holds for every repeat.
+    /// The answer as it is recorded, without what differs from repeat to repeat.
     pub(super) fn to_value(&self) -> Value {
         json!(Self { replayed: false, status: None, superseded: false, ..self.clone() })
     }
 
-    /// Marks the answer as one to a repeat of the request.
+    /// Marks the answer as an answer to a repeat of the request.
     pub(super) fn again(self) -> Self {
         Self { replayed: true, ..self }
     }

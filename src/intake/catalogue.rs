@@ -1,8 +1,8 @@
-//! The blueprints of a deployment: those that its folder offers, several versions of each side by side, and those that
-//! tenants are pinned to, whose texts are kept in the state under their digests.
+//! The blueprints of a deployment: those that its folder offers, with several versions side by side, and those that
+//! tenants are pinned to, whose texts are saved in the state under their digests.
 //!
-//! Tenants are pinned by digest: a file that was edited without a new version changes no existing tenant. A tenant is
-//! updated, suspended and resumed with the text that it was created from, whatever happens to the folder.
+//! Tenants are pinned by digest, so a file that is edited without a new version changes no existing tenant. A tenant is
+//! updated, suspended and resumed with the text that it was created from, even if the folder has changed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,28 +17,28 @@ use tenantry_core::{
 use super::Fault;
 use crate::ports::{StateStore, StoreError};
 
-/// By name, then by version.
+/// The offered blueprints, by name and then by version.
 type Offered = BTreeMap<String, BTreeMap<[u32; 3], Arc<Blueprint>>>;
 
 /// The blueprints that are offered, and those that tenants are pinned to.
 pub struct Catalogue {
     offered: Offered,
-    /// The blueprint's name for requests that name none.
+    /// The name of the blueprint for sign-ups that name none.
     default_name: String,
     known: Mutex<Known>,
 }
 
 #[derive(Default)]
 struct Known {
-    /// By digest: the offered ones, and those that were read from the state.
+    /// Blueprints by digest: the offered ones, and those that were read from the state.
     checked: BTreeMap<String, Arc<Blueprint>>,
     /// The digests whose texts are known to be in the state.
     kept: BTreeSet<String>,
 }
 
 impl Catalogue {
-    /// A catalogue of the folder's blueprints; the first one's name is the default. Of two with the same name and
-    /// version the later one is offered; see [`clashes`].
+    /// Creates a catalogue of offered blueprints. The name of the first one is the default. Of two blueprints with the
+    /// same name and version, the second is offered; see [`clashes`].
     pub fn new(blueprints: Vec<Blueprint>) -> Self {
         let default_name = blueprints.first().map(|first| first.name().to_owned()).unwrap_or_default();
         let (mut offered, mut known) = (Offered::new(), Known::default());
@@ -55,7 +55,7 @@ impl Catalogue {
         self.offered.values().flat_map(BTreeMap::values)
     }
 
-    /// An offered blueprint: the default where no name is given, the newest where no version is.
+    /// Chooses an offered blueprint: without a name the default one, without a version the newest.
     pub(super) fn choose(
         &self,
         name: Option<&str>,
@@ -78,10 +78,11 @@ impl Catalogue {
         })
     }
 
-    /// The blueprint of a digest, from the folder or from the state; or why it is not available.
+    /// Returns the blueprint with a digest, from the folder or from the state; or says why it is not available.
     ///
     /// # Errors
-    /// [`StoreError`] when the state does not answer. An unreadable text is no error: it concerns only its own tenants.
+    /// [`StoreError`] when the state does not answer. An unreadable text is no error, because it affects only the
+    /// tenants that are pinned to it.
     pub async fn pinned(
         &self,
         store: &dyn StateStore,
@@ -114,15 +115,16 @@ impl Catalogue {
         Ok(blueprint)
     }
 
-    /// Makes sure that the text of a digest is in the state; to be called before a document that refers to it is saved.
-    /// After a crash in between, an unused text does no harm.
+    /// Makes sure that the text with a digest is saved in the state, before a document that refers to it is saved. A
+    /// text that is unused after a crash in between is harmless.
     pub(super) async fn keep(&self, store: &dyn StateStore, digest: &str) -> Result<(), StoreError> {
         let text = {
             let known = self.known();
             let unsaved = known.checked.get(digest).filter(|_| !known.kept.contains(digest));
             unsaved.map(Arc::clone)
         };
-        // A digest that is unknown here was not planned with here: its text was kept before.
+        // This process makes plans only from blueprints that it knows, so the text of an unknown digest was saved
+        // before.
         let Some(blueprint) = text else { return Ok(()) };
         store.keep_blueprint(digest, blueprint.source()).await?;
         self.known().kept.insert(digest.to_owned());
@@ -134,7 +136,7 @@ impl Catalogue {
     }
 }
 
-/// The pinned blueprint is not available.
+/// The fault of a request whose tenant is pinned to a blueprint that is not available.
 pub(super) fn unreadable(pinned: &BlueprintRef, why: &str) -> Fault {
     let BlueprintRef { name, version, digest } = pinned;
     let message = format!(
@@ -144,7 +146,8 @@ pub(super) fn unreadable(pinned: &BlueprintRef, why: &str) -> Fault {
     Fault::new("/tenantId", "blueprint_unreadable", message)
 }
 
-/// Which of these share a name and version although their texts differ: then it is ambiguous which one is meant.
+/// Returns a message for each pair of blueprints with the same name and version but different texts, because a request
+/// could mean either.
 pub fn clashes(blueprints: &[Blueprint]) -> Vec<String> {
     let mut digests: BTreeMap<(&str, Option<[u32; 3]>), &Blueprint> = BTreeMap::new();
     let mut clashes = Vec::new();

@@ -1,6 +1,6 @@
-//! Which characters the texts of a request may contain, by their Unicode properties and not by lists.
+//! Decides which characters the texts of a request may contain, by their Unicode properties and not by lists.
 //!
-//! Refused are characters that are invisible to a reader and significant to a program: controls, line and paragraph
+//! Characters that are invisible to a reader and significant to a program are refused: controls, line and paragraph
 //! separators, formatting (direction, tags, invisible operators), and code points without an assigned meaning. The two
 //! joiners are allowed where scripts and emoji need them: between two visible characters.
 //!
@@ -17,12 +17,12 @@ use tenantry_core::pointer;
 
 use super::Fault;
 
-/// Zero width non-joiner and zero width joiner.
+/// The zero width non-joiner and the zero width joiner.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
-/// Braille pattern blank: a symbol by its category, but as blank as a space (The Unicode Standard, 21.1).
+/// The Braille pattern blank, which is a symbol by its category but as blank as a space (The Unicode Standard, 21.1).
 const BRAILLE_BLANK: char = '\u{2800}';
 
-/// The message about a refused text; the character itself is not repeated.
+/// The message of the fault about a refused character, which does not repeat the character.
 pub(super) const REFUSED: &str = "control, formatting, private and unassigned characters are not taken";
 
 /// Whether every character of a text is allowed at its position.
@@ -79,7 +79,8 @@ fn category(c: char) -> GeneralCategory {
     CodePointMapData::<GeneralCategory>::new().get(c)
 }
 
-/// Other (control, format, private use, unassigned), and separators of lines and paragraphs.
+/// Whether a character is refused everywhere: those of the category Other (control, format, private use, unassigned),
+/// and line and paragraph separators.
 fn is_refused(c: char) -> bool {
     let category = category(c);
     GeneralCategoryGroup::Other.contains(category)
@@ -101,12 +102,12 @@ fn is_seen(c: char) -> bool {
     drawn.iter().any(|group| group.contains(category)) && !is_ignorable(c) && c != BRAILLE_BLANK
 }
 
-/// Whether a joiner may follow it. A mark or a variation selector belongs to the character before it.
+/// Whether a joiner may follow a character. A mark or a variation selector belongs to the character before it.
 fn can_be_joined(c: char) -> bool {
     can_follow(c) || CodePointSetData::new::<VariationSelector>().contains(c)
 }
 
-/// Whether it may follow a joiner: a visible character, or a mark on one.
+/// Whether a character may follow a joiner: a visible character, or a mark on one.
 fn can_follow(c: char) -> bool {
     is_seen(c)
         || (GeneralCategoryGroup::Mark.contains(category(c))

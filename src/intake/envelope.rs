@@ -1,4 +1,4 @@
-//! Parses bytes to the request's JSON: bare, or as the `data` of a CloudEvent.
+//! Parses the bytes of a message to the JSON of a request, which is the whole message or the `data` of a CloudEvent.
 
 use std::borrow::Cow;
 
@@ -14,26 +14,27 @@ const MAX_STRING_LAYERS: usize = 2;
 /// The byte order mark, as a character.
 const MARK: char = '\u{feff}';
 
-/// The attributes that CloudEvents itself defines; others are a sender's extensions.
+/// The attributes that CloudEvents defines. Others are extensions of the sender.
 const ATTRIBUTES: [&str; 8] =
     ["specversion", "id", "source", "type", "datacontenttype", "dataschema", "subject", "time"];
 
-/// The prefix of our request types.
+/// The prefix of the types of CloudEvents that are requests.
 const REQUEST_TYPE: &str = "io.tenantry.request.";
 
-/// The content of a message.
+/// A message that was parsed to JSON.
 #[derive(Debug)]
 pub(super) struct Opened {
-    /// The request.
+    /// The JSON of the request.
     pub(super) body: Value,
-    /// The action that the event's type names, if it came as a CloudEvent.
+    /// The action that the type of a CloudEvent names; `None` if the message is no CloudEvent.
     pub(super) action: Option<String>,
     /// The pointer of the request within the message: empty, `/data` or `/data_base64`.
     pub(super) at: &'static str,
 }
 
 impl Opened {
-    /// The request id, if valid: it becomes an attribute of events, which have limits of their own.
+    /// The request id; `None` if it is absent or invalid. The id becomes an attribute of events, whose values are
+    /// limited.
     pub(super) fn request_id(&self) -> Option<String> {
         let id = self.body.get("requestId")?.as_str()?;
         is_request_id(id).then(|| id.to_owned())
@@ -45,7 +46,7 @@ pub(super) fn is_request_id(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// Opens a message.
+/// Parses a message.
 ///
 /// # Errors
 /// The fault that makes the request unreadable.
@@ -57,10 +58,10 @@ pub(super) fn open(body: &[u8]) -> Result<Opened, Fault> {
     Ok(Opened { body: Value::Object(object), action: None, at: "" })
 }
 
-/// The JSON object in a body, which may be wrapped in a text.
+/// Parses the JSON object in a message, which may be wrapped in a JSON string.
 ///
 /// # Errors
-/// The fault that makes it unreadable.
+/// The fault that makes the message unreadable.
 pub fn object(body: &[u8]) -> Result<Map<String, Value>, Fault> {
     if body.len() > MAX_BODY_BYTES {
         let message = format!("the message has {} bytes of {MAX_BODY_BYTES}", body.len());
@@ -79,11 +80,11 @@ pub fn object(body: &[u8]) -> Result<Map<String, Value>, Fault> {
     }
 }
 
-/// A body as text. A byte order mark, which some editors and shells add, is removed and says whether the text is
-/// UTF-16; without one it is UTF-8.
+/// Decodes a message. A byte order mark, which some editors and shells add, is removed and says whether the text is
+/// UTF-16; without one the text is UTF-8.
 ///
 /// # Errors
-/// The fault of a body that is neither.
+/// The fault of a message that is neither.
 pub fn text(body: &[u8]) -> Result<Cow<'_, str>, Fault> {
     let text = match body {
         [0xef, 0xbb, 0xbf, rest @ ..] => std::str::from_utf8(rest).ok().map(Cow::Borrowed),
@@ -101,7 +102,8 @@ fn utf16(bytes: &[u8], read: fn([u8; 2]) -> u16) -> Option<String> {
     char::decode_utf16(units.iter().copied().map(read)).collect::<Result<_, _>>().ok()
 }
 
-/// Parses a JSON text, and its content if that is a text again; `at` is its pointer.
+/// Parses a JSON text. If the value is a string, the content of the string is parsed too, up to [`MAX_STRING_LAYERS`]
+/// times. `at` is the pointer of the text within the message.
 fn unwrap(text: &str, at: &str) -> Result<Value, Fault> {
     let parse = |text: &str| {
         strict::parse(text.as_bytes())
@@ -115,7 +117,7 @@ fn unwrap(text: &str, at: &str) -> Result<Value, Fault> {
     Ok(value)
 }
 
-/// A text within JSON without its byte order mark, if it has one.
+/// Removes the byte order mark from a text within JSON, if it has one.
 fn unmarked(text: &str) -> &str {
     text.strip_prefix(MARK).unwrap_or(text)
 }
@@ -147,7 +149,7 @@ fn cloud_event(mut event: Map<String, Value>) -> Result<Opened, Fault> {
     }
 }
 
-/// The data of an event with its pointer: JSON, a text, or base64.
+/// Returns the data of a CloudEvent and its pointer. The data is JSON, JSON in a string, or base64.
 fn data(event: &mut Map<String, Value>) -> Result<(Value, &'static str), Fault> {
     let mut given = |name: &str| event.remove(name).filter(|value| !value.is_null());
     let (data, base64, content) = (given("data"), given("data_base64"), given("datacontenttype"));
@@ -173,20 +175,20 @@ fn data(event: &mut Map<String, Value>) -> Result<(Value, &'static str), Fault> 
     }
 }
 
-/// Whether an event may have a member of this name. Source: CloudEvents 1.0.2, "Attribute Naming Convention", and JSON
-/// Event Format, 3.1.
+/// Whether a CloudEvent may have a member of this name. Sources: CloudEvents 1.0.2, "Attribute Naming Convention", and
+/// JSON Event Format, 3.1.
 fn is_attribute(name: &str) -> bool {
     name == "data_base64"
         || (!name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
 }
 
-/// Whether a media type means JSON. Source: CloudEvents JSON Event Format, 3.1; RFC 6839, 3.1.
+/// Whether a media type means JSON. Sources: CloudEvents JSON Event Format, 3.1; RFC 6839, 3.1.
 fn is_json_type(content: &str) -> bool {
     let kind = content.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     matches!(kind.as_str(), "application/json" | "text/json") || kind.ends_with("+json")
 }
 
-/// The kind of a JSON value, for people.
+/// The type of a JSON value, as a text for people.
 pub(super) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

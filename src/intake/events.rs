@@ -1,6 +1,6 @@
-//! Parses what Event Grid posts to a webhook into messages. It takes nothing in.
+//! Parses what Event Grid posts to a webhook. It only returns the messages; [`Intake`](super::Intake) takes them in.
 //!
-//! Source: Microsoft, "Endpoint validation with Event Grid schema", "Endpoint validation with CloudEvents schema" and
+//! Sources: Microsoft, "Endpoint validation with Event Grid schema", "Endpoint validation with CloudEvents schema" and
 //! "Event Grid delivery and retry" (headers, the two handshakes, which answers are final); the CloudEvents
 //! specification "HTTP 1.1 Web Hooks", section 4.
 
@@ -14,47 +14,48 @@ use super::{
 
 /// The largest body that is read, in bytes: Event Grid's own limit for one delivery.
 pub const MAX_DELIVERY_BYTES: usize = 1 << 20;
-/// The most events of one delivery. Event Grid waits thirty seconds for an answer, and all events have to be durable by
-/// then.
+/// The most events in one delivery. Event Grid waits thirty seconds for an answer, and the answers to all events have
+/// to be saved by then.
 pub const MAX_EVENTS: usize = 100;
-/// The most members and items of one delivery.
+/// The most members and items in one delivery, all objects and arrays together.
 const MAX_VALUES: usize = 16 * 1024;
-/// The deepest nesting of a delivery; a request needs half of it.
+/// The deepest nesting of objects and arrays in a delivery; a request needs at most half of it.
 const MAX_DEPTH: usize = 32;
 
-/// The one origin that may ask for permission to send.
+/// The only origin that may ask for permission to send.
 const ORIGIN: &str = "eventgrid.azure.net";
-/// The most requests per minute that are granted.
+/// The highest rate that is granted to a sender, in requests per minute.
 const RATE: u32 = 600;
-/// The longest validation code that is echoed.
+/// The longest validation code that is sent back, in characters.
 const MAX_CODE: usize = 256;
-/// The type of the event that validates this webhook.
+/// The type of the event with which Event Grid validates a webhook.
 const VALIDATION: &str = "Microsoft.EventGrid.SubscriptionValidationEvent";
 
-/// Why a delivery is rejected. The reason is not sent to them: all senders get the same answer.
+/// Why a delivery is rejected. The sender does not get the reason: except for limits, all rejections have the same
+/// answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryRejection {
-    /// No topic is configured.
+    /// No topic is configured, so the webhook is off.
     Off,
-    /// It is neither a delivery nor a handshake.
+    /// The HTTP method is neither that of a delivery nor that of a handshake.
     WrongMethod,
-    /// The handshake has no origin, several, or another one than Event Grid's.
+    /// The handshake has no origin, several origins, or another one than Event Grid's.
     WrongOrigin,
-    /// The body is above [`MAX_DELIVERY_BYTES`].
+    /// The body is larger than [`MAX_DELIVERY_BYTES`].
     TooLarge,
-    /// More than [`MAX_EVENTS`] events, or too many members and items.
+    /// The delivery has more than [`MAX_EVENTS`] events, or too many members and items.
     TooMany,
-    /// Nested deeper than any request.
+    /// Objects and arrays are nested deeper than in any request.
     TooDeep,
-    /// Not JSON, or a duplicate member.
+    /// The body is not JSON, or has a duplicate member.
     NotJson,
-    /// Neither an event nor an array of them.
+    /// The body is neither an event nor an array of events.
     NotEvents,
-    /// An event of a topic that is not configured.
+    /// An event is of a topic that is not configured.
     UnknownTopic,
-    /// The header contradicts the body.
+    /// The header `aeg-event-type` contradicts the body.
     WrongKind,
-    /// A validation event without a code that can be echoed.
+    /// A validation event has no code that can be sent back.
     NoCode,
 }
 
@@ -76,7 +77,7 @@ impl DeliveryRejection {
         }
     }
 
-    /// Whether a limit was exceeded. This may be answered, because it reveals nothing else.
+    /// Whether a limit was exceeded. The sender may know that, because it reveals nothing else.
     pub const fn is_limit(self) -> bool {
         matches!(self, Self::TooLarge | Self::TooMany | Self::TooDeep)
     }
@@ -85,25 +86,26 @@ impl DeliveryRejection {
 /// The content of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
-    /// Event Grid validates the webhook; the code to echo.
+    /// A validation of the webhook, with the code to send back.
     Validation(String),
-    /// Messages, as they would be in the queue.
+    /// Events, as messages like those in the request queue.
     Events(Vec<Delivered>),
 }
 
-/// One event.
+/// One event of a delivery, as a message for the intake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivered {
-    /// Who sent it.
+    /// The channel, which identifies the sender.
     pub channel: Channel,
-    /// The CloudEvent.
+    /// The JSON of the event, as a CloudEvent.
     pub message: Vec<u8>,
 }
 
-/// The permission to send, for an `OPTIONS` handshake: the origin, and the rate per minute if one was asked for.
+/// The permission to send, in answer to an `OPTIONS` handshake: the origin, and the rate per minute if the sender asked
+/// for one.
 ///
 /// # Errors
-/// [`DeliveryRejection`] for an origin that is not Event Grid's, and for several.
+/// [`DeliveryRejection`] if no topic is configured, or if there is not exactly one origin, Event Grid's.
 pub fn granted(
     topics: &[String],
     origins: &[String],
@@ -119,9 +121,9 @@ pub fn granted(
 }
 
 impl Delivery {
-    /// Reads a body; `kinds` are the values of the header `aeg-event-type`.
+    /// Parses the body of a delivery; `kinds` are the values of the header `aeg-event-type`.
     ///
-    /// All or nothing: one event of another topic rejects the whole delivery.
+    /// One event of an unknown topic rejects the whole delivery.
     ///
     /// # Errors
     /// [`DeliveryRejection`] for a delivery that is not accepted.
@@ -173,7 +175,7 @@ impl Delivery {
 struct Event {
     kind: String,
     channel: Channel,
-    /// As a CloudEvent.
+    /// The event as a CloudEvent; an event in Event Grid's own schema is converted.
     message: Value,
 }
 
@@ -203,8 +205,8 @@ impl Event {
         Ok(Self { kind, channel, message })
     }
 
-    /// The code that proves that this webhook reads what it receives. The URL beside it is never called: a sender could
-    /// choose where this program sends requests.
+    /// The code that this webhook sends back to prove that it reads what it receives. The validation URL in the event
+    /// is never called, because a sender could choose the address.
     fn code(&self) -> Result<Delivery, DeliveryRejection> {
         let code = self.message.pointer("/data/validationCode").and_then(Value::as_str);
         let plain = |code: &&str| {
@@ -215,7 +217,7 @@ impl Event {
     }
 }
 
-/// Compares topics: Azure resource ids ignore case, a publisher's own source does not.
+/// Whether two topics are the same. Azure resource ids ignore case, a publisher's own source does not.
 fn is_same_topic(known: &str, topic: &str) -> bool {
     canonical(known) == canonical(topic)
 }

@@ -1,9 +1,9 @@
-//! Operations of other systems: a second idempotency key of a request.
+//! Operations of other systems, such as a marketplace: a second idempotency key of a request.
 //!
-//! `external.system` with `external.operationId` is bound to one tenant, action and spec. The bond is written when a
-//! request has passed every check, just before the tenant's document is saved: a refusal binds nothing. Two requests
-//! for one operation change the same document, whose compare-and-swap lets one of them through and shows it to the
-//! other.
+//! `external.system` and `external.operationId` together are bound to one tenant, action and spec. The bond is saved
+//! when a request has passed every check, just before the tenant's document is saved, so a refused request binds
+//! nothing. Two requests for one operation change the same document; the compare-and-swap accepts one of them, and the
+//! other then finds the operation in the document.
 
 use std::collections::BTreeMap;
 
@@ -16,19 +16,19 @@ use tenantry_core::{
 use super::{Command, Fault, Intake, IntakeDecision, Request, RequestAnswer, own_hash};
 use crate::ports::{ETag, RequestRecord, StoreError};
 
-/// What is on record about the operation that a request names.
+/// What is recorded about the other system's operation that a request names.
 pub(super) enum Bond {
-    /// The request names none, or the bond is its own.
+    /// The request names no operation, or the operation is bound to this request.
     Held,
-    /// It is not bound: this version of the record may be replaced.
+    /// The operation is not bound; this version of its record may be replaced.
     Free(Option<ETag>),
-    /// The same request was accepted before.
+    /// The operation is bound to another request with the same content, which has this answer.
     Repeats(Box<RequestAnswer>),
-    /// It is bound to another tenant, action or spec.
+    /// The operation is bound to another tenant, action or spec.
     Taken,
 }
 
-/// The fault of a request for an operation that is bound to something else. It reveals nothing about that.
+/// The fault of a request for an operation that is bound to something else. It does not reveal to what.
 pub(super) fn conflict() -> Fault {
     Fault::new(
         "/external/operationId",
@@ -38,13 +38,13 @@ pub(super) fn conflict() -> Fault {
     )
 }
 
-/// The key of another system's operation, if both of its parts are given.
+/// The key of the record of another system's operation; `None` unless the request has both of its parts.
 pub(super) fn key(external: &External, deployment: &str, channel: &Channel) -> Option<String> {
     let (system, operation) = (external.system.as_deref()?, external.operation_id.as_deref()?);
     Some(own_hash(channel, &["external", deployment, system, operation]))
 }
 
-/// The content that an operation of another system is bound to.
+/// A hash of what an operation of another system is bound to: the action, the tenant and the spec.
 pub(super) fn content(command: &Command, tenant: &TenantId, spec: &Value) -> String {
     let empty = Map::new();
     let spec = spec.as_object().unwrap_or(&empty);
@@ -53,8 +53,8 @@ pub(super) fn content(command: &Command, tenant: &TenantId, spec: &Value) -> Str
 }
 
 impl Intake {
-    /// What is on record about the operation that a request names. A dry run accepts nothing, so it binds nothing and
-    /// no bond applies to it.
+    /// Reads what is recorded about the operation that a request names. A dry run accepts nothing, so it binds nothing
+    /// and no bond applies to it.
     pub(super) async fn bond(&self, request: &Request) -> Result<Bond, StoreError> {
         let Some(external) = request.external_key.as_ref().filter(|_| !request.dry_run) else {
             return Ok(Bond::Held);
@@ -75,13 +75,14 @@ impl Intake {
                 replayed: true,
                 ..first
             })),
-            // It is on its way into the document, or failed before: the document says which.
+            // The other request is still being processed, or its processing failed. The tenant's document says whether
+            // it was accepted.
             None if same => Bond::Free(Some(stored.etag)),
             Some(_) | None => Bond::Taken,
         })
     }
 
-    /// Binds the operation to a request that is about to be saved; `false` if another request was faster.
+    /// Binds the operation to a request that is about to be saved. Returns `false` if another request was faster.
     pub(super) async fn bind(&self, request: &Request, bond: Bond) -> Result<bool, StoreError> {
         let (Some(external), Bond::Free(seen)) = (&request.external_key, bond) else { return Ok(true) };
         let record = RequestRecord {

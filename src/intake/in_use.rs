@@ -1,4 +1,4 @@
-//! The blueprints of a deployment: those that it offers, and those that tenants are pinned to.
+//! Lists the blueprints of a deployment: those that it offers, and those that tenants are pinned to.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,19 +12,20 @@ use tenantry_core::{
 use super::Catalogue;
 use crate::ports::{Listed, StateStore, StoreError, Unreadable};
 
-/// How many documents one page has.
+/// How many tenants' documents are read per page.
 const PAGE: usize = 100;
 
 /// One blueprint that is offered or in use.
 #[derive(Debug, Clone)]
 pub struct InUse {
-    /// Its name, version and digest.
+    /// The blueprint's name, version and digest.
     pub reference: BlueprintRef,
-    /// Whether new tenants can have it.
+    /// Whether new tenants can use the blueprint.
     pub offered: bool,
-    /// How many tenants use it: those that are pinned to it, and those that still have objects of it.
+    /// How many tenants use the blueprint: those that are pinned to it, and those that may still have objects of it.
     pub tenants: u64,
-    /// The stamps' values that it is used with: the configured ones if it is offered, and those of its tenants.
+    /// The values of the stamps that the blueprint is used with: the configured stamps if it is offered, and those of
+    /// its tenants.
     pub stamps: Vec<Value>,
     /// The blueprint, or why it is not available.
     pub blueprint: Result<Arc<Blueprint>, String>,
@@ -39,7 +40,7 @@ impl InUse {
 }
 
 impl Catalogue {
-    /// The offered blueprints, with the stamps that are configured for new tenants.
+    /// Lists the offered blueprints, each with the stamps that are configured for new tenants.
     pub fn all_offered(&self, configured: &[Value]) -> Vec<InUse> {
         let one = |blueprint: &Arc<Blueprint>| InUse {
             reference: blueprint.reference(),
@@ -51,11 +52,11 @@ impl Catalogue {
         self.offered().map(one).collect()
     }
 
-    /// All blueprints that are offered or in use, by name and version, with the stamps that are configured for new
-    /// tenants. Reads every tenant's document; an unreadable one is left out and logged.
+    /// Lists all blueprints that are offered or in use, by name and version. Offered ones have the stamps that are
+    /// configured for new tenants. Reads every tenant's document; an unreadable one is left out and logged.
     ///
     /// # Errors
-    /// [`StoreError`] when the state can't be read. A blueprint that is not available is in the list, with the reason.
+    /// [`StoreError`] when the state can't be read. A blueprint that is not available is listed with the reason.
     pub async fn in_use(
         &self,
         store: &dyn StateStore,
@@ -67,7 +68,7 @@ impl Catalogue {
         let mut after: Option<TenantId> = None;
         loop {
             let rows = store.list(after.as_ref(), PAGE).await?;
-            // A short page may not be the last one.
+            // Only an empty page is certainly the last one.
             let Some(last) = rows.last() else { break };
             after = Some(last.id().clone());
             for row in rows {

@@ -1,4 +1,4 @@
-//! The intake's telemetry of a message: the result in its span, and the count of answers.
+//! The telemetry of the intake: the result of a message in its span, and the number of answers.
 
 use tenantry_core::tenant::Action;
 
@@ -8,7 +8,7 @@ use crate::{
     telemetry::{Span, metrics},
 };
 
-/// Records the answer to a message.
+/// Records the answer to a message in its span and in a metric.
 pub(super) fn answered(span: &mut Span, action: Option<Action>, answer: Result<&RequestAnswer, &StoreError>) {
     let action = action.map_or("unknown", Action::as_str);
     span.set("tenantry.action", action);

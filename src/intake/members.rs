@@ -1,7 +1,7 @@
-//! Unknown members of a request.
+//! Finds unknown members of a request.
 //!
-//! The known ones are read from the published schema, which is generated from the types, so both always agree. What is
-//! free in the schema (`external`, `parameters`, `tags`) is free here.
+//! The known members are read from the published schema, which is generated from the types, so both always agree. What
+//! is free in the schema (`external`, `parameters`, `tags`) is free here.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -10,16 +10,16 @@ use tenantry_core::{blueprint::did_you_mean, pointer, tenant::Action};
 
 use super::{Fault, RequestDocument, answer::MAX_FAULTS, written::spec_of};
 
-/// The members of an object; `None` where any name is allowed.
+/// The known members of an object; `None` if any name is allowed.
 type Members = Option<BTreeMap<String, Known>>;
 
-/// What a member may contain.
+/// What the value of a member may contain.
 #[derive(Debug, Default)]
 struct Known {
     members: Members,
 }
 
-/// What a request may contain.
+/// What a request may contain: its members, and for each action the members of its spec.
 struct Schema {
     top: Known,
     specs: BTreeMap<&'static str, Known>,
@@ -35,7 +35,8 @@ static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     Schema { top: known(&whole, &types), specs: Action::ALL.into_iter().map(spec).collect() }
 });
 
-/// What a schema allows. Of several alternatives the one that names members counts; the only other one is null.
+/// What a schema allows. Of several alternatives, the one that names members is used; the only other alternative is
+/// null.
 fn known(schema: &Value, types: &Value) -> Known {
     if let Some(named) = schema.get("$ref").and_then(Value::as_str) {
         let of = named.rsplit('/').next().and_then(|name| types.get(name));
@@ -48,12 +49,12 @@ fn known(schema: &Value, types: &Value) -> Known {
     let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
     let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     let each = |(name, of): (&String, &Value)| (name.clone(), known(of, types));
-    // A closed type without properties has an empty set of members; `None` would allow any.
+    // A closed type without properties has an empty set of members, because `None` would allow any.
     Known { members: closed.then(|| properties.map(each).collect()) }
 }
 
-/// A fault for every member that a request of this action does not have. If the action is unknown the spec is not
-/// checked.
+/// Returns a fault for every member that a request with this action does not have. If the action is unknown, the spec
+/// is not checked.
 pub(super) fn unknown(body: &Value, at: &str, action: Option<&str>) -> Vec<Fault> {
     let mut faults = Vec::new();
     let Some(members) = body.as_object() else { return faults };
@@ -83,8 +84,8 @@ fn walk(value: &Value, at: &str, known: &Known, action: Option<&'static str>, fa
     }
 }
 
-/// The fault of one unknown member; `action` if it is in the spec itself. Suggestions are made only for faults that the
-/// answer lists.
+/// The fault of one unknown member. `action` is set if the member is directly in the spec. A fault that the answer does
+/// not list gets no suggestion of a similar name.
 fn fault(name: &str, at: String, known: &Known, action: Option<&'static str>, before: usize) -> Fault {
     const CODE: &str = "unknown_member";
     if before > MAX_FAULTS {

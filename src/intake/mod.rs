@@ -1,10 +1,10 @@
-//! Intake: a message becomes a request, and a request changes a tenant's desired state; or it is refused, on record and
-//! permanently.
+//! Intake: parses a message to a request, and applies the request to a tenant's desired state. A message that can't be
+//! accepted is refused permanently, and the refusal is recorded.
 //!
 //! Limits are checked first, then the envelope, then everything else, with all faults reported together. A request is
-//! identified by its id: the same id with the same body gets the same answer again, marked as a repeat; with another
-//! body it is refused. Everything that can't succeed is an outcome, which is recorded and published; a message is
-//! delivered again only while the store is unavailable.
+//! identified by its id: a repeat with the same id and body gets the same answer, marked as a repeat; another body with
+//! the same id is refused. A request that can't succeed has an outcome too, which is recorded and published. A message
+//! is delivered again only while the store is unavailable.
 
 mod accept;
 mod answer;
@@ -52,7 +52,7 @@ use tenantry_core::{
 /// The largest message body that is read, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Parses a message of the queue, without taking it in.
+/// Parses and validates a message of the request queue, without taking it in.
 ///
 /// # Errors
 /// All faults of the message.
@@ -61,7 +61,7 @@ pub fn read(body: &[u8], deployment: &str) -> Result<Request, Vec<Fault>> {
     validate::request(&opened, deployment, &Channel::Queue)
 }
 
-/// Takes messages in. One per process; cheap to share.
+/// Takes messages in. A process has one intake, which all functions share.
 pub struct Intake {
     ports: Ports,
     deployment: String,
@@ -70,12 +70,12 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// An intake for a deployment; the first blueprint's name is the default.
+    /// Creates an intake for a deployment. The name of the first blueprint is the default.
     pub fn new(ports: Ports, deployment: &str, blueprints: Vec<Blueprint>, stamps: Vec<Stamp>) -> Self {
         Self { ports, deployment: deployment.to_owned(), catalogue: Catalogue::new(blueprints), stamps }
     }
 
-    /// The blueprints that are offered, and those that tenants are pinned to.
+    /// The catalogue of blueprints: those that are offered, and those that tenants are pinned to.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
     }
@@ -85,7 +85,7 @@ impl Intake {
         &self.stamps
     }
 
-    /// Takes in a message of the queue, as [`Self::take_in_from`].
+    /// Takes in a message of the request queue, as [`Self::take_in_from`] does.
     ///
     /// # Errors
     /// As [`Self::take_in_from`].
@@ -93,7 +93,7 @@ impl Intake {
         self.take_in_from(&Channel::Queue, body).await
     }
 
-    /// Takes in a message, and returns once its answer is durable.
+    /// Takes in a message that arrived on a channel, and returns the answer once it is saved.
     ///
     /// # Guarantees
     /// Taking in the same message again, at any time and any number of times in parallel, returns the same answer,
@@ -108,7 +108,7 @@ impl Intake {
         answer
     }
 
-    /// The answer, and the action, if that could be read.
+    /// Parses, validates and takes in a message. Returns the answer, and the action if the request is valid.
     async fn judge(
         &self,
         channel: &Channel,
@@ -127,7 +127,8 @@ impl Intake {
         }
     }
 
-    /// The answer that a message of the queue got, if it was taken in; read-only.
+    /// Returns the answer that a message of the request queue got; `None` if it was not taken in or has no answer yet.
+    /// Changes nothing.
     ///
     /// # Errors
     /// [`StoreError`] when the state can't be read.
@@ -151,7 +152,7 @@ impl Intake {
         Ok(RequestAnswer::read(&record.value.answer))
     }
 
-    /// The key of the record that holds the answer to a channel's request and the events about its refusal.
+    /// The key of the record with the answer to a request on a channel, and with the events about its refusal.
     pub fn record_of(&self, channel: &Channel, answer: &RequestAnswer) -> Option<String> {
         answer.kept_as.clone().or_else(|| Some(self.request_key(channel, answer.request_id.as_deref()?)))
     }
@@ -178,7 +179,7 @@ impl Intake {
         self.present(&request, (&key, &digest), answer).await
     }
 
-    /// Claims the request id for this body, before anything else is written.
+    /// Claims the request id for a body, before anything else is saved.
     async fn claim(&self, key: &str, digest: &str, request: &Request) -> Result<Claim, StoreError> {
         if let Some(stored) = self.ports.store.request(key).await? {
             return Ok(Claim::of(stored, digest));
@@ -202,7 +203,7 @@ impl Intake {
         }
     }
 
-    /// The answer in a record, if there is one.
+    /// Returns the answer in a record; `None` if there is no record or no answer yet.
     async fn answered(&self, key: &str) -> Result<Option<RequestAnswer>, StoreError> {
         let stored = self.ports.store.request(key).await?;
         Ok(stored.and_then(|stored| RequestAnswer::read(&stored.value.answer)))
@@ -227,7 +228,7 @@ impl Intake {
         };
         match self.ports.store.save_request(&record, Some(claimed)).await {
             Ok(_) => Ok(answer),
-            // Another delivery of the same message came first; its answer stands.
+            // Another delivery of the same message was answered first, and that answer stands.
             Err(StoreError::Overtaken) => {
                 let first = self.answered(key).await?;
                 Ok(first
@@ -239,13 +240,13 @@ impl Intake {
     }
 }
 
-/// Who answers a request.
+/// The result of claiming a request id.
 enum Claim {
-    /// We do; the record has this version.
+    /// The id is claimed for this body and has no answer yet; the record has this version.
     Ours(ETag),
-    /// It was answered before.
+    /// The request was answered before.
     Answered(RequestAnswer),
-    /// The id belongs to another body.
+    /// The id was used with another body.
     Conflict,
 }
 
@@ -261,21 +262,21 @@ impl Claim {
     }
 }
 
-/// A digest of what identifies a request: the action, which may be in the envelope, and the body, whatever the order of
-/// its members.
+/// A hash that distinguishes requests with the same id: of the action, which may be in the envelope, and of the body,
+/// in which the order of members does not matter.
 fn digest(request: &Request, body: &Value) -> String {
     sha256_hex(format!("{} {body}", request.command.action().as_str()).as_bytes())
 }
 
-/// A short hash of a sender's own keys. Publishers of events have namespaces of their own: none can use, or ask about,
-/// the ids of another.
+/// A short hash of keys that are unique per sender. Each publisher of events has a namespace of its own, so none can
+/// use, or ask about, the ids of another. The queue and operators share the deployment's namespace.
 fn own_hash(channel: &Channel, parts: &[&str]) -> String {
     let publisher = channel.publisher();
     let parts: Vec<&str> = parts.iter().copied().chain(publisher.as_deref()).collect();
     short_hash(&parts)
 }
 
-/// The key under which a second body with the same request id is recorded.
+/// The key of the record for a second body with the same request id.
 fn conflict_key(request_key: &str, digest: &str) -> String {
     short_hash(&["conflict", request_key, digest])
 }

@@ -1,5 +1,5 @@
-//! The basis of a tenant's plan: at sign-up the blueprints that the deployment offers now; afterwards what the tenant
-//! is pinned to, until an update names another version.
+//! Chooses the blueprint and the stamp that a tenant's plan is made from: at sign-up a blueprint that the deployment
+//! offers; later the one that the tenant is pinned to, until an update names another version.
 
 use std::sync::Arc;
 
@@ -12,17 +12,18 @@ use tenantry_core::{
 use super::{Command, Fault, Intake, Request, Stamp, accept::plan_context, catalogue};
 use crate::ports::StoreError;
 
-/// A blueprint, and the values of the stamp.
+/// What a plan is made from: a blueprint, and the values of a stamp.
 pub(super) struct Base {
     pub(super) blueprint: Arc<Blueprint>,
     pub(super) stamp: Stamp,
 }
 
-/// The blueprint that a tenant is pinned to, or why it is not available; `None` where the request needs none.
+/// The blueprint that a tenant is pinned to, or the fault that it is not available; `None` if the request needs no
+/// pinned blueprint.
 pub(super) type Pinned = Option<Result<Arc<Blueprint>, Fault>>;
 
-/// The blueprint and version that an update moves to, if they differ from the tenant's. The tenant's own version is no
-/// move, whatever the folder has under it now.
+/// The blueprint and version that an update moves a tenant to; `None` if they are the tenant's own. The tenant's own
+/// version is not a move, even if the folder has another text for it now.
 fn moves<'a>(request: &'a Request, tenant: &Tenant) -> Option<(&'a str, Option<&'a str>)> {
     let Command::Update(changes) = &request.command else { return None };
     let BlueprintRef { name, version, .. } = &tenant.plan.blueprint;
@@ -32,7 +33,7 @@ fn moves<'a>(request: &'a Request, tenant: &Tenant) -> Option<(&'a str, Option<&
 }
 
 impl Intake {
-    /// The pinned blueprint that a request needs.
+    /// Reads the pinned blueprint, if the request needs it.
     pub(super) async fn pinned_for(
         &self,
         request: &Request,
@@ -57,10 +58,11 @@ impl Intake {
         }
     }
 
-    /// The blueprint and stamp that a change of a tenant is planned with.
+    /// Returns the blueprint and the stamp from which a change of a tenant is planned.
     ///
     /// # Errors
-    /// The deployment does not offer what the tenant would move to, or the pinned blueprint is not available.
+    /// A fault if the deployment does not offer what the tenant would move to, or if the pinned blueprint is not
+    /// available.
     pub(super) fn base_of(
         &self,
         request: &Request,
@@ -69,7 +71,7 @@ impl Intake {
     ) -> Result<Base, Vec<Fault>> {
         if let Some((name, version)) = moves(request, tenant) {
             let blueprint = self.catalogue.choose(Some(name), version)?;
-            // For a stamp that is no longer configured, the values of the tenant's last plan are used.
+            // If the tenant's stamp is no longer configured, the values in the tenant's last plan are used.
             let configured = self.stamps.iter().find(|stamp| stamp.text("name") == tenant.placement.stamp);
             return Ok(Base { blueprint, stamp: configured.cloned().unwrap_or_else(|| stamp_of(tenant)) });
         }
@@ -94,7 +96,7 @@ impl Intake {
     }
 }
 
-/// The stamp with the values that the tenant was planned with.
+/// The tenant's stamp, with the values that its last plan was made with.
 fn stamp_of(tenant: &Tenant) -> Stamp {
     Stamp { value: tenant.plan.context.get("stamp").cloned().unwrap_or_default() }
 }

@@ -1,4 +1,4 @@
-//! The request that suspends a tenant which others reach.
+//! Suspends a tenant that others reach.
 
 use serde_json::{Value, json};
 use tenantry_core::{
@@ -10,9 +10,10 @@ use super::{Intake, IntakeDecision, RequestAnswer};
 use crate::ports::{RequestRecord, StoreError};
 
 impl Intake {
-    /// Suspends this version of a tenant, as a request of an operator would. A tenant that was changed since the check
-    /// is left to the next check (`stale`). A tenant is suspended only once for the same evidence, so a person who
-    /// restores its access has the last word; then there is no answer.
+    /// Suspends a tenant that others reach, as an operator's request would. `version` is the version of the tenant that
+    /// was checked: if the tenant has changed since, the request is refused as `stale`, and the next check decides. A
+    /// tenant is suspended only once for the same evidence, so that a person can restore its access; returns `None` in
+    /// this case.
     ///
     /// # Errors
     /// [`StoreError`] when the state can't be read or saved; the next run tries again.
@@ -41,8 +42,8 @@ impl Intake {
         Ok(Some(answer))
     }
 
-    /// Records for which evidence the tenant was suspended. If a crash loses the record, the tenant is suspended once
-    /// more at most.
+    /// Records for which evidence the tenant was suspended. If a crash loses the record, the tenant is suspended for
+    /// the same evidence once more at most.
     async fn has_suspended(
         &self,
         key: String,

@@ -1,4 +1,4 @@
-//! Refusals: recorded, published, never retried.
+//! Refuses messages and requests. A refusal is recorded and published, and is never retried.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
@@ -15,21 +15,21 @@ use crate::{
     telemetry::Trace,
 };
 
-/// The code of the fault that a message contains a secret.
+/// The code of the fault of a message that contains a secret.
 pub(super) const SECRET: &str = "secret";
 
-/// How much of a refused message is kept, in bytes.
+/// How many bytes of a refused message are kept.
 const KEPT_BYTES: usize = 64 * 1024;
 
-/// A refusal without a request record.
+/// A refusal that is recorded beside the record of the request, or of a message without a valid request.
 struct Refusal {
-    /// The key of its record.
+    /// The key of the refusal's record.
     key: String,
-    /// The hash of the refused message.
+    /// The hash that identifies the refused message or request.
     body_sha256: String,
-    /// The type of its event.
+    /// The type of the event that is published.
     kind: &'static str,
-    /// The part of the message that is kept, in base64.
+    /// The part of the message that is kept, as base64; `None` if none is.
     kept_body: Option<String>,
 }
 
@@ -37,7 +37,8 @@ fn is_secret(text: &str) -> bool {
     carried(text).is_some()
 }
 
-/// Removes names of the message's own from a fault: it points to the parent and does not repeat the name.
+/// Removes secrets from a fault: the pointer ends before a name that is a secret, and a secret in the message is
+/// redacted.
 fn discreet(fault: Fault) -> Fault {
     let segments = fault.pointer.split('/').take_while(|segment| !is_secret(&pointer::name(segment)));
     let pointer = segments.collect::<Vec<_>>().join("/");
@@ -46,7 +47,8 @@ fn discreet(fault: Fault) -> Fault {
 }
 
 impl Intake {
-    /// Refuses a message without a valid request. It is kept under its own hash, so that a repeat is the same refusal.
+    /// Refuses a message that has no valid request. It is recorded under its own hash, so that a repeat gets the same
+    /// answer.
     pub(super) async fn refuse_unread(
         &self,
         body: &[u8],
@@ -68,7 +70,7 @@ impl Intake {
         self.record_refusal(refusal, answer).await
     }
 
-    /// Refuses a second body with a request id that is taken.
+    /// Refuses a request whose id was used before with another body.
     pub(super) async fn refuse_conflict(
         &self,
         request: &Request,
@@ -81,7 +83,7 @@ impl Intake {
         self.refuse_beside(request, conflict_key(key, digest), digest, fault).await
     }
 
-    /// Refuses a request whose record belongs to another request, in a separate record.
+    /// Refuses a request whose own record belongs to another request. The refusal is recorded under `key`.
     pub(super) async fn refuse_beside(
         &self,
         request: &Request,
@@ -100,7 +102,7 @@ impl Intake {
         self.record_refusal(refusal, answer).await
     }
 
-    /// Records a refusal that has no request record, unless it is recorded already.
+    /// Records a refusal, unless it is recorded already, and returns the answer.
     async fn record_refusal(
         &self,
         refusal: Refusal,
@@ -129,7 +131,8 @@ impl Intake {
         }
     }
 
-    /// The events about an answer that no tenant's document publishes, identified by the key of its record.
+    /// The events about a refusal or a dry run, which no tenant's document publishes. Their ids are derived from the
+    /// record's key.
     pub(super) fn outbox_of(&self, key: &str, answer: &RequestAnswer, kind: &str) -> Vec<OutboxEntry> {
         let kind = match answer.decision {
             IntakeDecision::Accepted => return Vec::new(),

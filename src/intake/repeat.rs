@@ -1,4 +1,4 @@
-//! Repeated requests: who may get the answer again, and with which status of the tenant.
+//! Answers repeated requests: who may get the answer again, and with which status of the tenant.
 
 use tenantry_core::ids::sha256_hex;
 
@@ -7,7 +7,7 @@ use crate::ports::StoreError;
 
 const NOT_YOURS: &str = "not_your_tenant";
 
-/// The fault of a request about a tenant that another channel has signed up. It reveals nothing about the tenant.
+/// The fault of a request about a tenant that another sender has signed up. It reveals nothing about the tenant.
 pub(super) fn not_yours() -> Fault {
     Fault::new(
         "/tenantId",
@@ -17,8 +17,8 @@ pub(super) fn not_yours() -> Fault {
 }
 
 impl Intake {
-    /// Prepares an answer for its sender: a repeated one has the tenant's current status, and is only for senders that
-    /// may change the tenant.
+    /// Completes an answer for the sender of the request. The answer to a repeat gets the tenant's current status, and
+    /// is refused to senders that may not change the tenant.
     pub(super) async fn present(
         &self,
         request: &Request,

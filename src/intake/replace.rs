@@ -1,4 +1,4 @@
-//! What a request deletes and recreates: listed beforehand, and done only with consent.
+//! Determines what a request deletes and recreates. That is listed beforehand, and done only with consent.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -10,7 +10,7 @@ use tenantry_core::{
 
 use super::{Command, Fault, Replacement, Request};
 
-/// The consent that a request gives, if any.
+/// The consent that a request gives, if it has `allowReplace`.
 pub(super) fn consent(request: &Request, now: Timestamp) -> Option<Consent> {
     let allowed = match &request.command {
         Command::Update(changes) => changes.allow_replace,
@@ -24,7 +24,7 @@ pub(super) fn consent(request: &Request, now: Timestamp) -> Option<Consent> {
     allowed.then(|| Consent { request_id: request.request_id.clone(), at: now })
 }
 
-/// The objects that are deleted and recreated with the consent of this request.
+/// The objects that are deleted and recreated with the consent of a request.
 pub(super) fn with_consent_of(tenant: &Tenant, request_id: &str) -> Vec<Replacement> {
     let given = |name: &&StepName| removal::has_consent_of(tenant, name, request_id);
     tenant.steps().keys().filter(given).map(|name| replacement(tenant, name)).collect()
@@ -34,7 +34,8 @@ fn replacement(tenant: &Tenant, name: &StepName) -> Replacement {
     Replacement { step: name.to_string(), resource_id: resource_id(tenant, name) }
 }
 
-/// The refusal of a request that would delete these without consent; the engine has changed nothing.
+/// The fault of a request that would delete and recreate these steps' objects without consent. The desired state is
+/// unchanged.
 pub(super) fn refusal(tenant: &Tenant, command: &Command, replaced: &[StepName]) -> Fault {
     let instead = match command {
         Command::Update(_) => "send it with allowReplace true (and a new requestId) if that is intended",
@@ -58,7 +59,7 @@ pub(super) fn refusal(tenant: &Tenant, command: &Command, replaced: &[StepName])
     Fault::new("/spec", "replace_not_allowed", message)
 }
 
-/// Lists in an event's data what is deleted and recreated.
+/// Adds to an event's data what is deleted and recreated with the consent of a request.
 pub(super) fn note(data: &mut serde_json::Value, tenant: &Tenant, request_id: &str) {
     let replaces = with_consent_of(tenant, request_id);
     if !replaces.is_empty() {

@@ -1,4 +1,4 @@
-//! A valid request.
+//! The type of a valid request.
 
 use std::collections::BTreeMap;
 
@@ -9,38 +9,39 @@ use tenantry_core::{
     tenant::{Action, Channel, Extent, External, PastRequest, Reason, Spec},
 };
 
-/// A request that has passed every check which needs no state.
+/// A request that has passed every check that needs no stored state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The pointer of the request within the message: empty, or a CloudEvent's `/data` or `/data_base64`; pointers of
-    /// faults begin with it.
+    /// The pointer of the request within the message: empty, or a CloudEvent's `/data` or `/data_base64`. The pointers
+    /// of faults begin with it.
     pub at: &'static str,
-    /// The channel that it came from.
+    /// The channel on which the request arrived.
     pub channel: Channel,
     /// The idempotency key, 1 to 128 characters.
     pub request_id: String,
-    /// The id of its operation, derived from the deployment and the request id.
+    /// The id of the operation that the request starts, derived from the deployment, the sender and the request id.
     pub operation_id: String,
-    /// The tenant that it is about.
+    /// The tenant that the request is about.
     pub tenant_id: TenantId,
-    /// It must not be started after this instant.
+    /// After this instant the request is refused as `expired`.
     pub deadline: Option<Timestamp>,
-    /// The tenant's expected version; with another one the request is refused.
+    /// The expected version of the tenant. If the tenant has another version, the request is refused as `stale`.
     pub expected_version: Option<u64>,
-    /// Only plan.
+    /// Whether to make only the plan, and change nothing.
     pub dry_run: bool,
-    /// Copied to events.
+    /// What another system, such as a marketplace, knows about the request; copied to events.
     pub external: Option<External>,
     /// A second idempotency key, if `external` names another system and its operation.
     pub external_key: Option<ExternalKey>,
-    /// The blueprint version; `None`: the one that the deployment offers.
+    /// The version of the blueprint. `None` means the newest that is offered, or for an update of the tenant's own
+    /// blueprint, the version that the tenant is pinned to.
     pub blueprint_version: Option<String>,
-    /// The command.
+    /// What the request asks for.
     pub command: Command,
 }
 
 impl Request {
-    /// What a tenant's document remembers of it.
+    /// What the tenant's document remembers of the request, to recognize a repeat.
     pub(super) fn past(&self, operation_id: &str) -> PastRequest {
         PastRequest {
             request_id: self.request_id.clone(),
@@ -51,10 +52,10 @@ impl Request {
     }
 }
 
-/// Another system's operation, and the content that a request has for it.
+/// The other system's operation that a request names, and the content that the request has for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalKey {
-    /// A hash of the system and its operation's id.
+    /// The key of the operation's record: a hash of the system, the operation's id, the deployment and the sender.
     pub key: String,
     /// A hash of the tenant, the action and the spec.
     pub content: String,
@@ -63,17 +64,17 @@ pub struct ExternalKey {
 /// The command of a request, with its content.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Create a tenant.
+    /// Create a tenant with this spec.
     Signup(Spec),
-    /// Change a tenant.
+    /// Change a tenant's spec.
     Update(Changes),
-    /// Delete a tenant.
+    /// Delete a tenant and everything that is provisioned for it.
     Deprovision,
-    /// Cut a tenant's access: the reason and the extent.
+    /// Cut a tenant's access, for a reason and to an extent.
     Suspend(Reason, Extent),
-    /// Restore the access.
+    /// Restore the access of a suspended tenant.
     Resume,
-    /// Retry what is blocked.
+    /// Retry the steps that are blocked or in back-off.
     Retry {
         /// Whether blocked objects that were in use may be deleted and recreated.
         allow_replace: bool,
@@ -97,29 +98,29 @@ impl Command {
     }
 }
 
-/// What an update changes; absent members keep their value.
+/// What an update changes; absent members keep their values.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Changes {
-    /// Another display name.
+    /// The new display name.
     pub display_name: Option<String>,
-    /// Another tier.
+    /// The new tier.
     pub tier: Option<String>,
-    /// Another quantity.
+    /// The new quantity, in seats or units.
     pub quantity: Option<u64>,
-    /// Another blueprint.
+    /// The name of the blueprint to move to.
     pub blueprint: Option<String>,
-    /// Another contact.
+    /// The new contact.
     pub admin_contact: Option<String>,
-    /// Parameters to set; `null` deletes one.
+    /// Parameters to set. The value `null` removes a parameter; parameters that are not named keep their values.
     pub parameters: Map<String, Value>,
-    /// Tags to set.
+    /// The new tags, which replace all earlier ones.
     pub tags: Option<BTreeMap<String, String>>,
-    /// Whether resources of the tenant may be deleted and recreated.
+    /// Whether objects of the tenant that were in use may be deleted and recreated.
     pub allow_replace: bool,
 }
 
 impl Changes {
-    /// Returns the changed spec.
+    /// Returns a spec with the changes applied.
     pub(super) fn apply(&self, mut spec: Spec) -> Spec {
         let set = |new: &Option<String>, old: &mut String| {
             if let Some(new) = new {

@@ -1,7 +1,7 @@
-//! JSON without duplicate members.
+//! Parses JSON and refuses duplicate members.
 //!
-//! Parsers disagree about which of two equal members counts, so a message that has two is ambiguous: refused. Two names
-//! that differ only in case count as equal, because many senders' serializers ignore case.
+//! Parsers disagree about which of two equal members counts, so a message that has two is ambiguous and is refused.
+//! Names that differ only in case count as equal, because many senders' serializers ignore case.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +15,7 @@ use serde_json::{Map, Number, Value};
 /// The most members and items of a message, all objects and arrays together.
 const MAX_VALUES: usize = 1024;
 
-/// Parses one JSON text.
+/// Parses one JSON text with at most [`MAX_VALUES`] members and items.
 ///
 /// # Errors
 /// The parser's message, with line and column.
@@ -26,7 +26,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
     parse_any(text)
 }
 
-/// Parses one JSON text whose shape was checked.
+/// Parses one JSON text, whose size the caller has checked.
 ///
 /// # Errors
 /// As [`parse`].
@@ -37,19 +37,20 @@ pub(super) fn parse_any(text: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
-/// The size of a text's value, estimated before parsing: an item of two bytes becomes a value of thirty-two.
+/// The size of a JSON text's value, estimated before the text is parsed. The check is needed because an item of two
+/// bytes becomes a value of 32 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Shape {
-    /// Members and items of all objects and arrays together, at most.
+    /// An upper bound of the number of members and items, all objects and arrays together.
     pub(super) values: usize,
-    /// Members or items of the outermost object or array, at most.
+    /// An upper bound of the number of members or items of the outermost object or array.
     pub(super) outermost: usize,
     /// The deepest nesting of objects and arrays.
     pub(super) depth: usize,
 }
 
 impl Shape {
-    /// The shape of a text, which need not be JSON.
+    /// Estimates the shape of a text, which need not be valid JSON.
     pub(super) fn of(text: &[u8]) -> Self {
         let (mut shape, mut depth, mut quoted, mut escaped) = (Self::default(), 0_usize, false, false);
         for byte in text {
@@ -71,15 +72,15 @@ impl Shape {
     }
 }
 
-/// Hashes a name without regard to case.
+/// Hashes a member's name without regard to case.
 fn fold(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     name.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
     hasher.finish()
 }
 
-/// A whole number, however it is written: JSON has only one kind of number, and some serializers write 3 as 3.0.
-/// Negative zero is not accepted.
+/// Converts a number that is whole but written as a fraction, such as 3.0: JSON has only one kind of number, and some
+/// serializers write 3 as 3.0. `None` for other numbers, beyond 2^53 - 1, and for negative zero.
 #[expect(clippy::cast_possible_truncation, reason = "every such number is below 2^53")]
 fn whole(value: f64) -> Option<i64> {
     const SAFE: f64 = ((1_i64 << 53) - 1) as f64;
@@ -142,7 +143,7 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let (mut object, mut folded) = (Map::new(), BTreeSet::new());
         while let Some(name) = members.next_key::<String>()? {
-            // Stores hashes, because a copy of each name would make a wide message many times its size.
+            // The set has hashes, because a copy of each name would multiply the memory of a message with many members.
             let known = !folded.insert(fold(&name));
             if known && object.keys().any(|other: &String| other.eq_ignore_ascii_case(&name)) {
                 return Err(A::Error::custom(format!("the member {name:?} appears twice")));

@@ -1,4 +1,4 @@
-//! Parses JSON to a [`Request`], or reports all its faults.
+//! Validates the JSON of a message: returns a [`Request`], or all faults.
 
 mod actions;
 
@@ -24,13 +24,13 @@ use super::{
 const SCHEMA: &str = "tenantry.request/1";
 const MAX_TEXT: usize = 512;
 const MAX_NAME: usize = 120;
-/// Azure allows fifty tags per resource; three are tenantry's.
+/// The most tags that a request may set. Azure allows fifty tags per resource, and tenantry sets three.
 const MAX_TAGS: usize = 40;
 
-/// Checks a request.
+/// Validates a parsed message.
 ///
 /// # Errors
-/// All faults together, each with a JSON pointer into the message.
+/// All faults, each with a JSON pointer into the message.
 pub(super) fn request(opened: &Opened, deployment: &str, channel: &Channel) -> Result<Request, Vec<Fault>> {
     let mut read = Reader { faults: Vec::new() };
     let top = Field { value: &opened.body, at: opened.at.to_owned() };
@@ -85,7 +85,7 @@ impl<'a> Field<'a> {
         Some(Field { value, at: format!("{}/{}", self.at, pointer::segment(name)) })
     }
 
-    /// A member; an empty object if it is absent.
+    /// A member; the value null, with the member's pointer, if it is absent.
     fn object(&self, name: &str) -> Self {
         self.member(name).unwrap_or_else(|| Field {
             value: &Value::Null,
@@ -131,8 +131,8 @@ impl Reader {
         }
     }
 
-    /// Finds a secret in any member: requests are stored, and parts of them are published. The fault repeats nothing of
-    /// it.
+    /// Reports a secret in any member, because requests are stored and parts of them are published. The fault does not
+    /// repeat the secret.
     fn no_secret(&mut self, top: &Field<'_>) {
         if let Some((inside, what)) = carried_within(top.value) {
             let message = format!(
@@ -154,7 +154,7 @@ impl Reader {
         }
     }
 
-    /// The action, from the body or the event type; they must not contradict each other.
+    /// Reads the action from the body or the event type, which must not contradict each other.
     fn action(&mut self, top: &Field<'_>, of_event: Option<&str>) -> Option<String> {
         let of_body = self.optional(top, "action", |read, field| read.text(field, MAX_TEXT));
         match (of_body, of_event) {
@@ -168,7 +168,7 @@ impl Reader {
         }
     }
 
-    /// A value of a closed list.
+    /// Reads a value of a closed list. `values` is the message for any other value.
     fn one_of<T: DeserializeOwned>(&mut self, field: &Field<'_>, values: &str) -> Option<T> {
         match field.value {
             Value::String(_) => match T::deserialize(field.value) {
@@ -186,7 +186,7 @@ impl Reader {
         self.optional(&chosen, "version", |read, field| read.text(field, MAX_NAME))
     }
 
-    /// A blueprint's name; whether it is offered is checked later.
+    /// Reads the blueprint's name. Whether the deployment offers it is checked later.
     fn blueprint(&mut self, spec: &Field<'_>) -> Option<String> {
         let field = spec.member("blueprint")?;
         if !field.value.is_object() {
@@ -195,8 +195,8 @@ impl Reader {
         self.required(&field, "name", |read, field| read.text(field, MAX_NAME))
     }
 
-    /// The tenant's id. A sign-up without one gets an id derived from the other system's operation, otherwise from the
-    /// request id, so that a repeated click creates no second tenant.
+    /// Reads the tenant's id. A sign-up without one gets an id derived from the other system's operation, otherwise
+    /// from the request id, so that a repeated sign-up creates no second tenant.
     fn tenant_id(
         &mut self,
         top: &Field<'_>,
@@ -205,7 +205,7 @@ impl Reader {
     ) -> Option<TenantId> {
         let Some(field) = top.member("tenantId") else {
             let (Some(Command::Signup(_)), Some(derived)) = (command, derived) else {
-                // A sign-up's derived id is missing only because its source is invalid, and that fault is reported.
+                // The derived id of a sign-up is missing only if the request id is invalid, and that fault is reported.
                 if command.is_some_and(|command| !matches!(command, Command::Signup(_))) {
                     let _: Option<()> =
                         self.fault(&top.object("tenantId"), "missing", "tenantId is required");
@@ -273,7 +273,7 @@ impl Reader {
         }
     }
 
-    /// A count that JavaScript can represent.
+    /// Reads a whole number that JavaScript can represent.
     fn count(&mut self, field: &Field<'_>) -> Option<u64> {
         const SAFE: u64 = (1 << 53) - 1;
         match field.value.as_u64() {
@@ -306,7 +306,7 @@ impl Reader {
         Some(parameters.clone())
     }
 
-    /// The requester; for the sender's own use, but checked like everything else.
+    /// Checks the requester, which only the sender uses.
     fn requester(&mut self, field: &Field<'_>) -> Option<()> {
         if !field.value.is_object() {
             return self.wrong_type(field, "an object with type and id");
@@ -340,8 +340,7 @@ impl Reader {
         Some(read)
     }
 
-    /// Reads `external`, the ids of another system. `system` and `operationId` together also identify an operation
-    /// here.
+    /// Reads `external`, the ids of another system. `system` and `operationId` together are also an idempotency key.
     fn external(&mut self, field: &Field<'_>) -> Option<External> {
         if !field.value.is_object() {
             return self.wrong_type(field, "an object");
@@ -363,14 +362,14 @@ impl Reader {
         })
     }
 
-    /// A person or organisation as another system describes it; events repeat it.
+    /// Reads a person or organisation as another system describes it; events repeat the value.
     fn party(&mut self, field: &Field<'_>) -> Option<Value> {
         characters::inspect(field.value, &field.at, &mut self.faults);
         Some(field.value.clone())
     }
 }
 
-/// The pointer of `action`, beside the spec's pointer.
+/// The pointer of `action`, derived from the pointer of `spec`.
 fn action_pointer(spec: &Field<'_>) -> String {
     spec.at.replace("/spec", "/action")
 }

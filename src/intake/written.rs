@@ -1,4 +1,5 @@
-//! The format in which senders write a request: the source of the published JSON Schema, and of the known members.
+//! The format in which senders write a request. The published JSON Schema and the known members of a request are
+//! derived from it.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tenantry_core::tenant::{Action, Extent, External, Reason};
 
-/// A request as a sender writes it. Unknown members and unknown values of closed lists are refused.
+/// A request as a sender writes it. Unknown members, and unknown values of closed lists, are refused.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "tenantry request", transform = spec_by_action)]
@@ -15,33 +16,34 @@ pub struct RequestDocument {
     /// `tenantry.request/1`.
     #[schemars(extend("const" = "tenantry.request/1"))]
     pub schema: String,
-    /// Idempotency key: the same id with the same body is the same request.
+    /// The idempotency key: the same id with the same body is the same request.
     #[schemars(length(min = 1, max = 128))]
     pub request_id: String,
     /// The action. It may be absent in a CloudEvent, whose type names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
-    /// The tenant; optional for a sign-up, which then gets an id derived from the request's, or from the operation that
-    /// `external` names.
+    /// The tenant's id. A sign-up may omit it, and gets an id that is derived from the operation that `external` names,
+    /// or from the request id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[a-z][a-z0-9-]{1,30}[a-z0-9]$"))]
     pub tenant_id: Option<String>,
-    /// When it was made, RFC 3339.
+    /// When the request was made, as in RFC 3339. It is checked and not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_at: Option<String>,
-    /// Who made it.
+    /// Who made the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<RequestedBy>,
-    /// Refused as `expired` if not taken in by then, RFC 3339.
+    /// After this instant (RFC 3339) the request is refused as `expired`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<String>,
-    /// Refused as `stale` if the tenant has another version.
+    /// The expected version of the tenant. If the tenant has another version, the request is refused as `stale`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<u64>,
-    /// Only plan; the answer is the plan.
+    /// Whether to make only the plan: the answer has the plan, and nothing is changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<bool>,
-    /// Another system's view of it. Members that are not named here are allowed.
+    /// What another system, such as a marketplace, knows about the request; copied to events. Members that are not
+    /// named here are allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<External>,
     /// The details of the request; its members depend on the action.
@@ -49,14 +51,14 @@ pub struct RequestDocument {
     pub spec: Option<SpecDocument>,
 }
 
-/// Who made a request; opaque to tenantry.
+/// Who made a request. It is checked and not used.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequestedBy {
-    /// What kind of requester, e.g. `user` or `system`.
+    /// The kind of requester, e.g. `user` or `system`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its id; no personal data, please.
+    /// The requester's id. It should contain no personal data.
     pub id: String,
 }
 
@@ -64,19 +66,19 @@ pub struct RequestedBy {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum SpecDocument {
-    /// Of a sign-up.
+    /// The `spec` of a sign-up.
     Signup(SignupSpec),
-    /// Of an update.
+    /// The `spec` of an update.
     Update(UpdateSpec),
-    /// Of a suspension.
+    /// The `spec` of a suspension.
     Suspend(SuspendSpec),
-    /// Of a resumption.
+    /// The `spec` of a resumption.
     Resume(ResumeSpec),
-    /// Of a removal.
+    /// The `spec` of a removal.
     Deprovision(DeprovisionSpec),
-    /// Of a retry.
+    /// The `spec` of a retry.
     Retry(RetrySpec),
-    /// Of a reconciliation.
+    /// The `spec` of a reconciliation.
     Reconcile(ReconcileSpec),
 }
 
@@ -88,22 +90,22 @@ pub struct SignupSpec {
     pub display_name: String,
     /// One of the blueprint's tiers.
     pub tier: String,
-    /// The Azure region; the first stamp's when absent.
+    /// The Azure region; if absent, that of the deployment's first stamp.
     #[serde(default)]
     pub region: Option<String>,
     /// The customer's Entra tenant, a GUID.
     #[serde(default)]
     pub home_tenant_id: Option<String>,
-    /// The contact address.
+    /// The customer's contact address.
     #[serde(default)]
     pub admin_contact: Option<String>,
-    /// Which blueprint, by name.
+    /// The blueprint; if absent, the deployment's default one.
     #[serde(default)]
     pub blueprint: Option<BlueprintChoice>,
-    /// Seats or units.
+    /// The number of seats or units.
     #[serde(default)]
     pub quantity: Option<u64>,
-    /// The blueprint's parameters.
+    /// Values for the blueprint's parameters.
     #[serde(default)]
     pub parameters: Option<Map<String, Value>>,
     /// Tags for the tenant's resources.
@@ -119,15 +121,16 @@ pub struct UpdateSpec {
     pub display_name: Option<String>,
     /// One of the blueprint's tiers.
     pub tier: Option<String>,
-    /// The contact address.
+    /// The customer's contact address.
     pub admin_contact: Option<String>,
-    /// Which blueprint, by name.
+    /// The blueprint to move to. The tenant keeps its own if this is absent, or names the same one without another
+    /// version.
     pub blueprint: Option<BlueprintChoice>,
-    /// Seats or units.
+    /// The number of seats or units.
     pub quantity: Option<u64>,
-    /// The blueprint's parameters; `null` removes one.
+    /// Values for the blueprint's parameters; `null` removes one.
     pub parameters: Option<Map<String, Value>>,
-    /// Tags for the tenant's resources.
+    /// Tags for the tenant's resources, which replace all earlier ones.
     pub tags: Option<BTreeMap<String, String>>,
     /// Whether resources that were in use may be deleted and recreated; the answer lists them, and so does a dry run
     /// beforehand.
@@ -140,7 +143,7 @@ pub struct UpdateSpec {
 pub struct SuspendSpec {
     /// Why the tenant is suspended; published with the event.
     pub reason: Reason,
-    /// The extent of the suspension; only access when absent.
+    /// The extent of the suspension; if absent, only access is cut.
     #[serde(default)]
     pub mode: Option<Extent>,
 }
@@ -149,7 +152,7 @@ pub struct SuspendSpec {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ResumeSpec {
-    /// Why the tenant is resumed; published with the event.
+    /// Why the tenant is resumed. It is checked and not used.
     pub reason: Option<String>,
 }
 
@@ -157,11 +160,12 @@ pub struct ResumeSpec {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct DeprovisionSpec {
-    /// Why the tenant is removed; published with the event.
+    /// Why the tenant is removed. It is checked and not used.
     pub reason: Option<String>,
-    /// ISO 8601; only `PT0S` (at once) is supported, which is also the default.
+    /// How long to wait before the deletion, as a duration in ISO 8601. Only `PT0S` (at once), the default, is
+    /// supported.
     pub grace_period: Option<String>,
-    /// What is to be retained; nothing can be, so only an empty list is accepted.
+    /// What to retain. Only an empty list is supported.
     pub retain: Option<Vec<String>>,
 }
 
@@ -169,7 +173,8 @@ pub struct DeprovisionSpec {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RetrySpec {
-    /// Whether what is blocked as `needs-consent` may be deleted and recreated, with everything that depends on it.
+    /// Whether objects whose steps are blocked as `needs-consent` may be deleted and recreated, with everything that
+    /// depends on them.
     pub allow_replace: Option<bool>,
 }
 
@@ -178,18 +183,19 @@ pub struct RetrySpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ReconcileSpec {}
 
-/// Which blueprint.
+/// The name and the version of a blueprint.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BlueprintChoice {
-    /// Its name.
+    /// The blueprint's name.
     pub name: String,
-    /// Its version; refused if the deployment has another.
+    /// The blueprint's version; if absent, the newest that the deployment offers. A version that it does not offer is
+    /// refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
 
-/// The schema name of the type of an action's `spec`, and whether the spec is required.
+/// The name in the schema of the type of an action's `spec`, and whether the spec is required.
 pub(super) fn spec_of(action: Action) -> (Cow<'static, str>, bool) {
     match action {
         Action::Signup => (SignupSpec::schema_name(), true),
@@ -202,7 +208,7 @@ pub(super) fn spec_of(action: Action) -> (Cow<'static, str>, bool) {
     }
 }
 
-/// Adds to the schema which `spec` belongs to which action.
+/// Adds rules to the schema that say which `spec` belongs to which action.
 fn spec_by_action(schema: &mut Schema) {
     let rule = |action: Action| {
         let (name, required) = spec_of(action);

@@ -18,21 +18,21 @@ fn joined(faults: Vec<Fault>) -> String {
     faults.into_iter().map(|fault| fault.message).collect::<Vec<_>>().join("; ")
 }
 
-/// The identities of a deployment with the least permissions that these blueprints need, printed and parsed again: the
-/// provisioner, which is also the remover unless that has a client id of its own.
+/// The identities of a deployment, with the least permissions that these blueprints need, as `tenantry permissions`
+/// prints them. With `remover`, a client id, a separate identity deletes; otherwise the provisioner does.
 ///
 /// # Errors
-/// A text: what can't be derived.
+/// A message about what can't be derived.
 pub fn least(blueprints: &[Blueprint], stamps: &[Value], remover: Option<&str>) -> Result<Access, String> {
     let permissions = derive(blueprints, stamps, &[]).map_err(joined)?;
     granted(&permissions, stamps, remover)
 }
 
-/// Like [`least`] without a remover of its own, but each blueprint has its own stamps: for the blueprints that a
-/// deployment offers, and those of its tenants.
+/// Like [`least`] without a separate remover, but with stamps for each blueprint: for the blueprints that a deployment
+/// offers together with those that its tenants use.
 ///
 /// # Errors
-/// A text: what can't be derived.
+/// A message about what can't be derived.
 pub fn least_placed(placed: &[(Blueprint, Vec<Value>)], stamps: &[Value]) -> Result<Access, String> {
     granted(&derive_placed(placed, &[]).map_err(joined)?, stamps, None)
 }
@@ -40,7 +40,7 @@ pub fn least_placed(placed: &[(Blueprint, Vec<Value>)], stamps: &[Value]) -> Res
 /// Like [`least`], from permissions that are already derived.
 ///
 /// # Errors
-/// A text: what can't be parsed.
+/// A message about what can't be parsed.
 pub fn granted(permissions: &Permissions, stamps: &[Value], remover: Option<&str>) -> Result<Access, String> {
     let principals = Principals {
         host: HOST.to_owned(),

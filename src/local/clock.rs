@@ -1,7 +1,7 @@
-//! The clock of a local environment: the wall clock, but it never goes back.
+//! The clock of a local environment: the wall clock, except that it never goes back.
 //!
-//! Leases, due instants and scheduled messages are compared with it. If it went back by an hour, all of them would be
-//! an hour in the future, and nothing would happen until then.
+//! Leases, due instants and scheduled messages are compared with this clock. If it went back by an hour, nothing would
+//! be due for an hour.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -14,10 +14,11 @@ use tokio::time::Instant;
 
 use crate::ports::{Clock, SystemClock};
 
-/// Reads the wall clock.
+/// A function that reads the wall clock.
 pub type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The wall clock where that is ahead; otherwise the time that has passed since it last was.
+/// A clock that never goes back. It returns the time of the wall clock, or the last returned time plus the time that
+/// has passed since, whichever is later.
 pub struct SteadyClock {
     wall: Wall,
     /// The last returned time, and the monotonic instant when it was returned.
@@ -25,12 +26,12 @@ pub struct SteadyClock {
 }
 
 impl SteadyClock {
-    /// A clock that starts at `not_before` at the earliest: the latest time of an earlier process.
+    /// A clock that starts at `not_before` or later. Pass the latest time that an earlier process has recorded.
     pub fn new(not_before: Timestamp) -> Self {
         Self::over(Arc::new(|| SystemClock.now()), not_before)
     }
 
-    /// Like [`Self::new`], over another wall clock.
+    /// Like [`Self::new`], with another wall clock, for tests.
     pub fn over(wall: Wall, not_before: Timestamp) -> Self {
         Self { wall, last: Mutex::new((not_before, Instant::now())) }
     }
@@ -39,7 +40,7 @@ impl SteadyClock {
 impl Clock for SteadyClock {
     fn now(&self) -> Timestamp {
         let wall = (self.wall)();
-        // The guarded value is consistent at every point.
+        // A poisoned lock is harmless: the value is consistent at every point.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let instant = Instant::now();
         let steady = last.0.checked_add(instant.duration_since(last.1)).unwrap_or(Timestamp::MAX);

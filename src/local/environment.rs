@@ -48,15 +48,15 @@ use crate::{
     telemetry::fresh,
 };
 
-/// How often the simulated Azure records how far the state is.
+/// The interval at which the state's number of changes is recorded in the simulated Azure.
 const MARK_INTERVAL: Duration = Duration::from_secs(1);
-/// How often the local host fires the sweep.
+/// The interval at which the embedded host runs the sweep, instead of each minute.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The settings of a local environment.
 #[derive(Debug)]
 pub struct LocalSettings {
-    /// The folder of its two files.
+    /// The folder of the state file and of the simulated Azure's file.
     pub data: PathBuf,
     /// The simulated Azure's speed.
     pub speed: Speed,
@@ -68,53 +68,53 @@ pub struct LocalSettings {
     pub event_topics: Vec<String>,
     /// The settings of the isolation check.
     pub isolation: Isolation,
-    /// Whether to continue where the state and the simulated Azure do not match: then every tenant is read, and those
-    /// are deleted of which the simulated Azure has nothing.
+    /// Whether to continue if the state and the simulated Azure do not match. Every tenant is then read again, and
+    /// tenants without objects in the simulated Azure are deprovisioned.
     pub adopt_state: bool,
 }
 
 /// Why a local environment can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// The folder.
+    /// The folder can't be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The two files do not match.
+    /// The state file and the simulated Azure's file do not match.
     #[error(
         "{} ({folder}): put the right copy back, or continue with `tenantry local --adopt-state`, which reads every tenant \
          again and deletes those of which nothing exists, or give an empty folder with --data",
         misfit.sentence()
     )]
     Misfit {
-        /// The folder.
+        /// The path of the folder with both files.
         folder: String,
-        /// What does not match.
+        /// How the files do not match.
         misfit: Misfit,
     },
-    /// The state file.
+    /// The state file can't be opened.
     #[error(transparent)]
     Db(#[from] DbError),
-    /// The simulated Azure.
+    /// The simulated Azure can't be opened, or its file fails.
     #[error(transparent)]
     Cloud(#[from] CloudError),
-    /// The state.
+    /// The state can't be read or saved.
     #[error("the state can't be read")]
     Store(#[from] StoreError),
-    /// The host's files.
+    /// A file of the app, such as `host.json`, is invalid.
     #[error(transparent)]
     App(#[from] AppError),
-    /// The embedded host.
+    /// The embedded host did not start.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// A port of this machine.
+    /// No port of this machine can be listened on.
     #[error("no port of this machine can be listened on")]
     Port(#[from] std::io::Error),
-    /// The HTTP client.
+    /// No HTTP client can be built.
     #[error("no HTTP client can be made")]
     Client(#[from] reqwest::Error),
 }
 
-/// A local environment, without a host.
+/// A local environment. [`LocalEnvironment::host`] starts the host that calls its functions.
 pub struct LocalEnvironment {
     /// The interfaces to everything outside.
     pub ports: Ports,
@@ -122,13 +122,13 @@ pub struct LocalEnvironment {
     pub queue: Queue,
     /// The simulated Azure.
     pub cloud: Cloud,
-    /// The functions.
+    /// The functions, without a host that calls them.
     pub app: Arc<App>,
-    /// The clock of everything in it.
+    /// The clock that all parts of the environment use.
     pub clock: Arc<SteadyClock>,
     _cloud_server: AbortOnDrop,
     _marker: AbortOnDrop,
-    /// Released last.
+    /// The lock on the folder: the last field, so that it is dropped last.
     _folder: Folder,
 }
 
@@ -150,7 +150,7 @@ impl LocalEnvironment {
         let db = Db::open(&settings.data.join("state.redb"))?;
         let state = LocalState::open(db.clone()).await?;
         let clock = Arc::new(SteadyClock::new(state.latest()?));
-        // No other process can have the file open, so the holders of all leases are dead.
+        // No other process can have the file open, so the holders of all leases have ended.
         let ended = state.end_leases(clock.now()).await?;
         if ended > 0 {
             tracing::info!(leases = ended, "the last process was killed; its leases are ended");
@@ -210,8 +210,8 @@ impl LocalEnvironment {
         })
     }
 
-    /// Sets the classes of drift that are repaired automatically. Call it before the functions are shared: later it has
-    /// no effect.
+    /// Sets the classes of drift that are repaired automatically. Call it before `app` is cloned: afterwards it has no
+    /// effect.
     #[must_use]
     pub fn healing(mut self, heal: &BTreeSet<DriftClass>) -> Self {
         if let Some(app) = Arc::get_mut(&mut self.app) {
@@ -223,7 +223,7 @@ impl LocalEnvironment {
     /// Starts the embedded host, which calls the functions over HTTP as the real one would.
     ///
     /// # Errors
-    /// [`LocalError`] when the handler can't be started.
+    /// [`LocalError`] if an app file is invalid or the handler can't be started.
     pub async fn host(&self) -> Result<EmbeddedHost, LocalError> {
         let app = Arc::clone(&self.app);
         let start = Arc::new(move |listener: TcpListener| {
@@ -244,13 +244,14 @@ impl LocalEnvironment {
 
 /// The result of comparing the marks of the state file and of the simulated Azure's file.
 struct Fitted {
-    /// The new mark of both files.
+    /// The new mark, which both files have now.
     mark: Mark,
-    /// The contents of the simulated Azure, if the state is to be adopted.
+    /// If the files do not match and the state is adopted: the tenants of which the simulated Azure has objects.
     adopt: Option<Held>,
 }
 
-/// Compares the two files' marks, and gives both the next one.
+/// Compares the marks of the state file and of the simulated Azure's file, and writes the next mark to both. Marks that
+/// do not match are an error, unless the settings adopt the state.
 async fn fit(state: &LocalState, cloud: &Cloud, settings: &LocalSettings) -> Result<Fitted, LocalError> {
     let (mut has_tenants, mut after) = (false, None);
     while !has_tenants {
@@ -273,8 +274,8 @@ async fn fit(state: &LocalState, cloud: &Cloud, settings: &LocalSettings) -> Res
     Ok(Fitted { mark, adopt: misfit.map(|_| shown.held) })
 }
 
-/// Reconciles every tenant of a doubtful state, or deprovisions those of which nothing exists. Until that is done none
-/// is shown as it was recorded.
+/// Requests a reconcile of every tenant, or its deprovisioning if the simulated Azure has no object of it. Sets the
+/// tenant's status to that of running work, because the recorded status may be wrong.
 async fn adopt(app: &App, mark: &Mark, held: &Held) -> Result<(), StoreError> {
     let (store, mut known, mut after) = (&app.ports.store, Held::new(), None);
     loop {
@@ -309,7 +310,7 @@ async fn adopt(app: &App, mark: &Mark, held: &Held) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Records every second in the simulated Azure how many changes the state has, so that an older copy is noticed.
+/// Records every second in the simulated Azure how many changes the state has, so that an older copy is detected.
 async fn keep_marked(state: LocalState, cloud: Cloud, mut mark: Mark, clock: Arc<SteadyClock>) {
     loop {
         clock.sleep_until(saturating_add(clock.now(), MARK_INTERVAL)).await;
@@ -320,7 +321,8 @@ async fn keep_marked(state: LocalState, cloud: Cloud, mut mark: Mark, clock: Arc
     }
 }
 
-/// The permissions in the simulated Azure: what the offered blueprints need, and those that tenants use.
+/// The permissions of the identities in the simulated Azure: the least that the offered blueprints and those of the
+/// tenants need. The inner error is a message about what can't be derived.
 async fn least(state: &LocalState, offered: &[Blueprint]) -> Result<Result<Access, String>, StoreError> {
     let stamps = [local_stamp()];
     let in_use = Catalogue::new(offered.to_vec()).in_use(state, &stamps).await?;

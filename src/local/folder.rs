@@ -1,8 +1,8 @@
-//! The folder of a local environment: one process at a time.
+//! Locks the folder of a local environment, so that only one process uses it at a time.
 //!
-//! The lock is on a file of its own and taken before anything else is created, so that of two first starts one serves,
-//! and the other can report who holds the folder. The operating system releases it when the process ends, in whatever
-//! way.
+//! The lock is on a file of its own and is taken before anything else is created. If two processes start in a new
+//! folder, one serves, and the other reports who holds the folder. The operating system releases the lock when the
+//! process ends, in whatever way.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -16,37 +16,37 @@ const LOCK: &str = "tenantry.lock";
 /// Why a folder can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// Another process uses it.
+    /// Another process uses the folder.
     #[error(
         "the folder {path} is held by {holder}; end that one, or give another folder with --data or TENANTRY_DATA"
     )]
     Held {
-        /// The folder.
+        /// The path of the folder.
         path: String,
-        /// The holder.
+        /// The holder, as text: `process <id>`, or `another process`.
         holder: String,
     },
-    /// It can't be created, or is not writable.
+    /// The folder can't be created, or is not writable.
     #[error("the folder {path} can't be used: {why}")]
     Unusable {
-        /// The folder.
+        /// The path of the folder.
         path: String,
         /// The operating system's message.
         why: String,
     },
 }
 
-/// A folder that this process holds until this is dropped.
+/// A locked folder. The lock is released when the value is dropped.
 #[derive(Debug)]
 pub struct Folder {
     _locked: File,
 }
 
 impl Folder {
-    /// Creates the folder if necessary, and takes the lock.
+    /// Creates the folder if necessary, and locks it.
     ///
     /// # Errors
-    /// [`FolderError`], usually because another process holds it.
+    /// [`FolderError`], usually because another process holds the folder.
     pub fn hold(path: &Path) -> Result<Self, FolderError> {
         let shown = || path.display().to_string();
         let unusable =
@@ -68,7 +68,7 @@ impl Folder {
             }
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
-        // For people only: on a full disk the lock holds without it.
+        // The id is only for another process's error message. The lock works without it, for example on a full disk.
         let written = file
             .set_len(0)
             .and_then(|()| file.rewind())

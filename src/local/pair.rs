@@ -1,21 +1,21 @@
-//! Which state belongs to which simulated Azure, and whether one of the two is older than the other.
+//! Checks whether a state file and a simulated Azure's file belong together, and whether one of them is an older copy.
 //!
-//! Both files store the same mark. Without it a deleted file, or an old copy, would not be noticed: a deleted tenant
+//! Both files store the same mark. Without it a deleted file, or an older copy, would not be detected: a deleted tenant
 //! would be shown as active, and objects in the simulated Azure would belong to no tenant.
 
 use azure_sim::pairing::{Held, Mark};
 use tenantry_core::ids::TenantId;
 
-/// How the two files do not match.
+/// How a state file and the simulated Azure beside it do not match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Misfit {
     /// The simulated Azure has tenants' objects, and there is no state.
     StateMissing,
     /// The state has tenants, and the simulated Azure was never used with it.
     AzureMissing,
-    /// Each belongs to another file.
+    /// The marks name different pairs: each file belongs to some other file.
     Strangers,
-    /// The state is a copy from an earlier time.
+    /// The state file is a copy from an earlier time.
     StateOlder,
     /// The simulated Azure is a copy from an earlier time.
     AzureOlder,
@@ -38,16 +38,16 @@ impl Misfit {
     }
 }
 
-/// The marks and contents of the two files.
+/// The marks of the state file and of the simulated Azure, and what both contain.
 #[derive(Debug)]
 pub struct Shown {
-    /// The state's mark, with its current number of changes.
+    /// The state's mark, with the state's current number of changes; `None` for a file without one.
     pub state: Option<Mark>,
-    /// The simulated Azure's.
+    /// The simulated Azure's mark; `None` for a file without one.
     pub azure: Option<Mark>,
     /// Whether the state has a tenant that is not deleted.
     pub has_tenants: bool,
-    /// The contents of the simulated Azure.
+    /// The tenants, with their incarnations, of which the simulated Azure has objects.
     pub held: Held,
 }
 
@@ -66,7 +66,7 @@ impl Shown {
                 if state.starts < azure.starts || state.changes < azure.changes {
                     Some(Misfit::StateOlder)
                 } else if state.starts > azure.starts + 1 {
-                    // One ahead: the process was killed between the two files.
+                    // A difference of one is normal: the process was killed after only the state had got its next mark.
                     Some(Misfit::AzureOlder)
                 } else {
                     None
@@ -75,7 +75,8 @@ impl Shown {
         }
     }
 
-    /// The next mark for both; `fresh` names a new pair.
+    /// The next mark for both files. At a first start and after a misfit it is that of a new pair, with an id from
+    /// `fresh`.
     pub fn next(&self, misfit: Option<Misfit>, fresh: impl FnOnce() -> String) -> Mark {
         let changes = self.state.as_ref().map_or(0, |mark| mark.changes);
         match (&self.state, misfit) {
@@ -85,8 +86,8 @@ impl Shown {
     }
 }
 
-/// Whether a tenant of a doubtful state is to be deprovisioned: the simulated Azure has nothing of it. Otherwise it is
-/// reconciled.
+/// Whether the simulated Azure has no object of this incarnation of the tenant. When a state is adopted, such tenants
+/// are deprovisioned, and all others are reconciled.
 pub fn is_deleted(held: &Held, tenant: &TenantId, incarnation: u32) -> bool {
     !held.contains(&(tenant.to_string(), incarnation))
 }

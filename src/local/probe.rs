@@ -1,4 +1,4 @@
-//! The probe of a simulated Azure: the same code as Azure's, with the simulator's own identity endpoint.
+//! Makes the prober for a simulated Azure: the one for Azure, with the simulated Azure's identity endpoint.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,10 +10,10 @@ use crate::{
     ports::Clock,
 };
 
-/// A prober of the services in a simulated Azure at `url`.
+/// A prober that calls tenants' services in the simulated Azure at `url`.
 ///
 /// # Errors
-/// When no client can be built.
+/// If no HTTP client can be built.
 pub fn prober(
     cloud: &Cloud,
     url: &Url,

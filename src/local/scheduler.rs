@@ -1,4 +1,4 @@
-//! Wake-ups by scheduled messages in the local queue.
+//! Schedules wake-ups as messages in the local environment's queue.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(super) struct QueueScheduler {
 }
 
 impl QueueScheduler {
-    /// A scheduler over a queue.
+    /// A scheduler that sends to this queue.
     pub(super) fn new(queue: Queue, clock: Arc<dyn Clock>) -> Self {
         Self { queue, clock }
     }

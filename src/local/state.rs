@@ -1,6 +1,6 @@
 //! The state in redb: documents, request records, history, blueprint texts, and an index of what is due.
 //!
-//! All are in one file, so a document and its due entry change in one transaction.
+//! All tables are in one file, so a document and its due entry change in one transaction.
 
 use azure_sim::{
     db::{Db, DbError},
@@ -17,20 +17,20 @@ use tenantry_core::{
 
 use crate::ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored};
 
-/// Key to (version, JSON).
+/// A table of JSON documents: key to (version, JSON).
 type Documents = TableDefinition<'static, &'static str, (u64, &'static str)>;
 
 const TENANTS: Documents = TableDefinition::new("tenants");
 const REQUESTS: Documents = TableDefinition::new("requests");
-/// (due at in milliseconds, `t/<tenant>` or `r/<request>`).
+/// The index of what is due: (due time in milliseconds since 1970, `t/<tenant>` or `r/<request key>`).
 const DUE: TableDefinition<'static, (i64, &str), ()> = TableDefinition::new("due");
-/// The due entry of a key, which the next save deletes.
+/// The due time of each key in [`DUE`], with which the next save finds the entry to replace.
 const DUE_OF: TableDefinition<'static, &str, i64> = TableDefinition::new("due-of");
 /// Facts about the file: `mark`, as JSON; `changes`, their number; `clock`, the latest instant of any change, in
 /// milliseconds since 1970.
 const META: TableDefinition<'static, &str, &str> = TableDefinition::new("meta");
 const HISTORY: TableDefinition<'static, (&str, u64), &str> = TableDefinition::new("history");
-/// Digest to text.
+/// Blueprint texts by digest.
 const BLUEPRINTS: TableDefinition<'static, &str, &str> = TableDefinition::new("blueprints");
 
 impl From<DbError> for StoreError {
@@ -73,12 +73,12 @@ impl LocalState {
         let read = self.db.read()?;
         let table = read.open_table(META).map_err(DbError::from)?;
         let Some(mark) = table.get("mark").map_err(DbError::from)? else { return Ok(None) };
-        // An unreadable mark counts as none: then the two do not match, and a person decides.
+        // An unreadable mark counts as none: state and simulated Azure then do not match, and a person decides.
         let mark = serde_json::from_str::<Mark>(mark.value()).ok();
         Ok(mark.map(|mark| Mark { changes: number(&table, "changes"), ..mark }))
     }
 
-    /// Records a mark.
+    /// Saves the mark that the file shares with the simulated Azure beside it.
     ///
     /// # Errors
     /// [`StoreError`] if the file fails.
@@ -93,7 +93,7 @@ impl LocalState {
         Ok(())
     }
 
-    /// The number of changes to the file.
+    /// How often documents and request records were saved to the file.
     ///
     /// # Errors
     /// [`StoreError`] if the file fails.
@@ -113,7 +113,8 @@ impl LocalState {
         Ok(latest.unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
-    /// Ends every lease: their holders died with the process that had the file open. Returns how many.
+    /// Ends every lease, because its holder has ended with the process that had the file open, and makes the tenant
+    /// due. Returns how many leases were ended.
     ///
     /// # Errors
     /// [`StoreError`] if the file fails.
@@ -190,14 +191,14 @@ impl LocalState {
     }
 }
 
-/// A row to be saved.
+/// A document or request record to be saved.
 struct Row {
     table: Documents,
     key: String,
     json: String,
-    /// The key and the instant of its due entry.
+    /// The key of its due entry, and when it is due; `None` deletes the entry.
     due: (String, Option<Timestamp>),
-    /// The instant of the change.
+    /// The instant of the change, as recorded in the row.
     at: Timestamp,
 }
 
@@ -211,12 +212,12 @@ fn from_json<T: DeserializeOwned>(json: &str, etag: &ETag) -> Result<T, StoreErr
     serde_json::from_str(json).map_err(unreadable)
 }
 
-/// A number in the facts about the file; 0 where there is none.
+/// A number in the table [`META`]; 0 if there is none.
 fn number(table: &impl ReadableTable<&'static str, &'static str>, key: &str) -> u64 {
     table.get(key).ok().flatten().and_then(|found| found.value().parse().ok()).unwrap_or_default()
 }
 
-/// Counts a change at this instant.
+/// Counts a change, and records its instant if that is the latest of all changes.
 fn count(txn: &WriteTransaction, at: Timestamp) -> Result<(), DbError> {
     let mut table = txn.open_table(META)?;
     let (changes, clock) = (number(&table, "changes"), number(&table, "clock"));
@@ -226,7 +227,7 @@ fn count(txn: &WriteTransaction, at: Timestamp) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Replaces the due entry of a key.
+/// Replaces the due entry of a key; `None` deletes it.
 fn index(txn: &WriteTransaction, key: &str, due: Option<Timestamp>) -> Result<(), DbError> {
     let (mut entries, mut of) = (txn.open_table(DUE)?, txn.open_table(DUE_OF)?);
     let due = due.map(|due| due.as_millisecond());

@@ -5,16 +5,17 @@ use tenantry_core::{ids::TenantId, tenant::Tenant};
 
 use super::{StateStore, StoreError, Stored};
 
-/// How often a save may be overtaken before the caller gets an error.
+/// How many attempts to save are made, if another writer saves first each time, before the caller gets an error.
 pub const MAX_RACES: usize = 20;
 
 impl dyn StateStore + '_ {
-    /// Changes a tenant's document and saves it. `change` judges the document and returns `None` where nothing is to be
-    /// changed; it is called again if another writer has saved in between. Returns the result of `change` for the saved
-    /// document, or `None` if nothing was saved or there is no such tenant.
+    /// Changes a tenant's document and saves it. `change` gets the stored document and returns `None` if there is
+    /// nothing to change; it is called again if another writer has saved in between. Returns the result of `change` for
+    /// the saved document, or `None` if nothing was saved or there is no such tenant.
     ///
     /// # Errors
-    /// [`StoreError`] if the document can't be read or saved, and if other writers were faster each time.
+    /// [`StoreError`] if the document can't be read or saved, or if other writers saved first in [`MAX_RACES`]
+    /// attempts.
     pub async fn update<T>(
         &self,
         id: &TenantId,
@@ -34,7 +35,7 @@ impl dyn StateStore + '_ {
 }
 
 impl StoreError {
-    /// The error after too many attempts at which another writer had saved first.
+    /// The error after [`MAX_RACES`] attempts to save a tenant's document, if another writer saved first each time.
     pub fn out_of_races(id: &TenantId) -> Self {
         Self::Unavailable(format!("tenant {id} is changed faster than it can be saved"))
     }

@@ -21,14 +21,14 @@ use super::{
 };
 use crate::ports::{StoreError, Transport};
 
-/// What an act needs, prepared.
+/// An act with what it needs.
 enum Prepared {
     Read(Arc<dyn Step>),
     Write(Arc<dyn Step>),
     Search(Arc<dyn Deletion>),
     Delete(Arc<dyn Deletion>),
     Poll(Poll),
-    /// The isolation check reads the whole tenant, as it is now.
+    /// The isolation check, with a copy of the tenant's document.
     Prove(Box<Tenant>),
 }
 
@@ -48,7 +48,7 @@ impl Prepared {
 
 impl Pass<'_> {
     /// Performs acts. Intents and poll URLs are saved first. If another writer saved before us, nothing is sent and the
-    /// caller decides again. `Some` if another worker has taken over.
+    /// caller decides again. If another worker has taken over, returns until when it holds the lease.
     pub(super) async fn act(
         &mut self,
         acts: BTreeMap<StepName, Act>,
@@ -82,7 +82,8 @@ impl Pass<'_> {
         Ok(None)
     }
 
-    /// What an act needs, with its intent recorded; `None` if the step's expressions can't be evaluated.
+    /// Makes what an act needs, and records the intent of a write or delete. `None` if that fails; the failure is
+    /// recorded.
     fn prepare(&mut self, name: &StepName, act: Act, now: Timestamp) -> Option<Prepared> {
         let generation = self.tenant.steps().get(name)?.generation;
         let prepared = match self.needed(name, act) {
@@ -120,7 +121,7 @@ impl Pass<'_> {
         Ok(Some(if act == Act::Write { Prepared::Write(step) } else { Prepared::Read(step) }))
     }
 
-    /// The rendered step: rendered once per pass and plan.
+    /// The rendered step. It is rendered once per pass and generation.
     fn step(&mut self, name: &StepName) -> Result<Arc<dyn Step>, Failure> {
         let record = self.tenant.steps().get(name);
         let key = (name.clone(), record.map(|record| record.generation).unwrap_or_default());
@@ -184,7 +185,7 @@ impl Pass<'_> {
         }));
     }
 
-    /// What has to be done before a retry: so far only the registration of a resource provider.
+    /// The request that has to be sent before a step is retried, if any: the registration of a resource provider.
     fn remedy(&self, name: &StepName, state: &StepState) -> Option<Request> {
         let cause = state.failing()?;
         let planned =

@@ -1,4 +1,4 @@
-//! What a pass waits for: the answers to its requests, and the time after which earlier requests can no longer take
+//! Waits for answers: those to the pass's requests, and the time after which earlier requests can no longer take
 //! effect.
 
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use tenantry_core::{
 
 use super::pass::Pass;
 
-/// An answer to a request: the step, its generation when the request was sent, what happened, and whether the request
-/// could change something.
+/// An answer to a request about a step: the step's name, its generation when the request was sent, the event that the
+/// answer means, and whether the request was a write or a delete.
 #[derive(Clone)]
 pub(super) struct Answer {
     pub(super) name: StepName,
@@ -27,8 +27,9 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Whether it is a failed read, which shows only how long to wait. Any worker may read, so if another one saved
-    /// first, its failure is on record: ten workers that read at the same time are not ten failures in a row.
+    /// Whether the answer is that of a failed read, which shows only how long to wait. It must not be counted as a
+    /// further failure after another worker saved first: ten workers that read at the same time are not ten failures in
+    /// a row.
     pub(super) fn is_failed_read(&self) -> bool {
         !self.mutating && matches!(self.event, Event::Failed(_) | Event::Unanswered(_))
     }
@@ -38,8 +39,8 @@ impl Answer {
 pub(super) enum Arrival {
     /// A request was answered.
     Answer(Answer),
-    /// No request that was sent about a step in an earlier generation can take effect any more: the step is no longer
-    /// busy.
+    /// No request that was sent about this step in an earlier generation can take effect any more, so the step is no
+    /// longer busy.
     WaitedOut(StepName),
 }
 
@@ -72,7 +73,7 @@ impl Pass<'_> {
             && failure.cause.class == FailureClass::Ambiguous
             && mutating
         {
-            // It may still take effect, so nothing else may be sent about this step until then.
+            // The request may still take effect, so nothing else may be sent about this step until it no longer can.
             let life = self.reconciler.settings.request_life;
             failure.retry_after = Some(life);
             let until = saturating_add(now, life);
@@ -94,9 +95,9 @@ impl Pass<'_> {
         }
     }
 
-    /// A restarted step stays busy until requests of its earlier generation can't take effect any more: a read before
-    /// that would not show their effect, and they could undo what the new desired state asks for. `false` in the same
-    /// generation, where the step itself waits.
+    /// Keeps a restarted step busy until `until`, when requests of its earlier `generation` can't take effect any more.
+    /// A read before that would not show their effect, which could undo what the new desired state requires. Returns
+    /// `false` if the step was not restarted; then its own state waits.
     pub(super) fn wait_out(&mut self, name: &StepName, generation: u32, until: Timestamp) -> bool {
         let restarted = self.tenant.steps().get(name).is_some_and(|record| record.generation != generation);
         if !restarted {
@@ -117,7 +118,7 @@ impl Pass<'_> {
         true
     }
 
-    /// The steps with requests that may still take effect, with their generations, and until when.
+    /// The steps with unanswered requests that may still take effect: name, generation, and until when.
     pub(super) fn unsure(&self, now: Timestamp) -> Vec<(StepName, u32, Timestamp)> {
         let ambiguous = |(name, record): (&StepName, &StepRecord)| match &record.state {
             StepState::Backoff { until, cause, .. }
@@ -136,7 +137,8 @@ impl Pass<'_> {
         self.tenant.steps().iter().filter_map(ambiguous).collect()
     }
 
-    /// An object that exists without a write on record is recorded too, so that it will be deleted with the rest.
+    /// The event that records an object of which no write is on record, so that removal deletes it too. `None` if the
+    /// step's record already has a deletion record, and for checks.
     fn found(&self, name: &StepName) -> Option<Event> {
         let record = self.tenant.steps().get(name).filter(|record| record.target.is_none())?;
         let target = self.rendered.get(&(name.clone(), record.generation))?.target();

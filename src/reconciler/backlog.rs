@@ -7,23 +7,24 @@ use jiff::Timestamp;
 use super::Reconciler;
 use crate::{ports::Due, telemetry::metrics};
 
-/// What has been due for so long is stuck: ten sweeps did not help.
+/// An entry that has been due for this long is stuck: ten sweeps did not help.
 const STUCK: Duration = Duration::from_secs(600);
-/// How many of the longest overdue are read.
+/// How many of the longest overdue entries are read to find their ages.
 const READ_AT_MOST: usize = 16;
 
 /// The size of the backlog. Rows that can't be read are left out and never end a sweep.
 #[derive(Debug, Default)]
 struct Backlog {
     stuck: usize,
-    /// When the longest overdue became due.
+    /// When the longest overdue entry became due; `None` if nothing is due.
     oldest: Option<Timestamp>,
-    /// When the oldest unpublished outbox entry was made.
+    /// When the oldest unpublished outbox entry was made; `None` if there is none.
     unpublished: Option<Timestamp>,
 }
 
 impl Reconciler {
-    /// Reports how much is due, since when, and the age of the oldest unpublished outbox entry.
+    /// Reports how many entries are due and stuck, and the ages of the longest overdue entry and of the oldest
+    /// unpublished outbox entry. At most `most` stuck entries are counted.
     pub(super) async fn report_backlog(&self, due: &[Due], most: usize, now: Timestamp) {
         let backlog = if due.is_empty() { Backlog::default() } else { self.backlog(due, most, now).await };
         let age = |at: Option<Timestamp>| at.map_or(0.0, |at| now.duration_since(at).as_secs_f64().max(0.0));

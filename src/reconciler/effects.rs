@@ -16,7 +16,7 @@ use tenantry_core::{
 
 use crate::{paging::ask, ports::Transport, scan::IsolationScanner};
 
-/// Reads an object that should exist; a remedy for the last failure is sent first.
+/// Reads an object that should exist. A remedy for the step's last failure, if any, is sent first.
 pub(super) async fn read(
     transport: Arc<dyn Transport>,
     step: Arc<dyn Step>,
@@ -46,7 +46,7 @@ pub(super) async fn read(
     }
 }
 
-/// The id of a soft-deleted object that can be restored.
+/// The id of a soft-deleted object that can be restored, if there is one.
 async fn among_the_deleted(
     transport: &Arc<dyn Transport>,
     step: &Arc<dyn Step>,
@@ -61,7 +61,7 @@ async fn among_the_deleted(
     Ok(None)
 }
 
-/// Restores a soft-deleted object.
+/// Restores the soft-deleted object with this id.
 pub(super) async fn restore(transport: Arc<dyn Transport>, step: Arc<dyn Step>, id: &str) -> Event {
     let Some(request) = step.restorable().and_then(|restorable| restorable.restore(id)) else {
         let cause = Cause::ours(FailureClass::Permanent, "not-writable", "this step can't restore anything");
@@ -85,7 +85,7 @@ pub(super) async fn restore(transport: Arc<dyn Transport>, step: Arc<dyn Step>, 
     }
 }
 
-/// Creates or changes an object.
+/// Creates or changes an object. `seen` is the object as last read, if it exists.
 pub(super) async fn write(transport: Arc<dyn Transport>, step: Arc<dyn Step>, seen: Option<Value>) -> Event {
     let Some(request) = step.write(seen.as_ref()) else {
         let cause = Cause::ours(FailureClass::Permanent, "not-writable", "this step only reads");
@@ -106,8 +106,8 @@ pub(super) async fn write(transport: Arc<dyn Transport>, step: Arc<dyn Step>, se
     }
 }
 
-/// A conflict may come from a soft-deleted object that still holds the name; some services say so, others only report a
-/// conflict. A read decides, and names the holder.
+/// Adds to a write's failure that a soft-deleted object holds the name, if a read shows one. Some services report that
+/// themselves, others only a conflict.
 async fn held(transport: &Arc<dyn Transport>, step: &Arc<dyn Step>, mut failure: Failure) -> Failure {
     let conflict = failure.raw.as_ref().is_some_and(|raw| raw.status == 409)
         && matches!(failure.cause.class, FailureClass::Wait | FailureClass::NameHeld);
@@ -128,8 +128,8 @@ async fn held(transport: &Arc<dyn Transport>, step: &Arc<dyn Step>, mut failure:
     failure
 }
 
-/// What the answer to a write means. `RoleAssignmentExists` counts as done: the role is granted already under another
-/// name, and a read finds it.
+/// The progress that the answer to a write shows. `RoleAssignmentExists` counts as done: the role is already assigned
+/// under another name, and a read finds it.
 fn progress(reply: &Reply) -> Result<Progress, Failure> {
     match operation::after_write(reply) {
         Err(failure) if failure.cause.code == "RoleAssignmentExists" => Ok(Progress::Done),
@@ -137,7 +137,7 @@ fn progress(reply: &Reply) -> Result<Progress, Failure> {
     }
 }
 
-/// Reads an object that should not exist; the first read that finds something decides.
+/// Reads an object that should not exist. The first read that finds something determines the deletion state.
 pub(super) async fn search(transport: Arc<dyn Transport>, deletion: Arc<dyn Deletion>) -> Event {
     for (number, request) in deletion.reads().into_iter().enumerate() {
         let reply = match ask(transport.as_ref(), request).await {
@@ -153,7 +153,7 @@ pub(super) async fn search(transport: Arc<dyn Transport>, deletion: Arc<dyn Dele
     Event::Observed(Observation::Searched(DeletionState::Nothing))
 }
 
-/// Deletes what was observed.
+/// Deletes the object that the last search has found, in the state that it has found.
 pub(super) async fn delete(
     transport: Arc<dyn Transport>,
     deletion: Arc<dyn Deletion>,
@@ -177,11 +177,11 @@ pub(super) async fn delete(
     }
 }
 
-/// Polls an operation.
+/// Polls a long-running operation of Azure.
 pub(super) async fn poll(transport: Arc<dyn Transport>, asked: Poll) -> Event {
     let reply = match transport.send(operation::poll(&asked, Api::Arm)).await {
         Ok(reply) => reply,
-        // No token is sent to such a URL. The resource's own provisioning state shows the progress.
+        // No token is sent to another host's URL. The resource's own provisioning state shows the progress.
         Err(failure) if failure.cause.code == REFUSED_URL => {
             tracing::warn!(error = %failure, "an operation can't be polled; the resource is read instead");
             return Event::Unaskable;
@@ -196,8 +196,8 @@ pub(super) async fn poll(transport: Arc<dyn Transport>, asked: Poll) -> Event {
     }
 }
 
-/// Runs the isolation check. It takes a few dozen reads, some of them repeated, so it gets most of the time for which
-/// no other worker takes the tenant.
+/// Runs the isolation check. It takes a few dozen reads, some of them repeated, so `wait_budget` is most of the time
+/// for which the lease keeps other workers away.
 pub(super) async fn prove(
     isolation_scanner: &IsolationScanner,
     tenant: &Tenant,

@@ -1,7 +1,7 @@
-//! The transport of one step: a request that violates the rules is not sent.
+//! The transport of one step, which does not send a request that violates the rules of blueprints.
 //!
 //! The rules have been applied to the plan and to the rendered fields. Here they are applied to each request, with
-//! everything that a read has added to it, so that no kind of step and no later change of one can bypass them.
+//! everything that a read has added to it, so that no kind of step can bypass them.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use tenantry_core::{
 
 use crate::ports::Transport;
 
-/// A transport that checks before it sends.
+/// A transport that checks each request before it sends it.
 pub(super) struct Guarded {
     transport: Arc<dyn Transport>,
     guard: Guard,
 }
 
 impl Guarded {
-    /// The transport of a step, checked by this guard.
+    /// A transport that sends over `transport` what `guard` has no objection to.
     pub(super) fn new(transport: Arc<dyn Transport>, guard: Guard) -> Self {
         Self { transport, guard }
     }

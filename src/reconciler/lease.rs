@@ -1,4 +1,4 @@
-//! The lease: it decides who may act.
+//! The lease of a tenant: only its holder may act.
 
 use jiff::Timestamp;
 use tenantry_core::{tenant::Tenant, time::saturating_add};
@@ -12,8 +12,8 @@ pub(super) struct LeaseGuard {
 }
 
 impl LeaseGuard {
-    /// Takes the lease in memory, to be saved with the first intent; `Err` with the time until which another worker
-    /// holds it.
+    /// Takes the lease in memory; it is saved with the first intent. The error is the time until which another worker
+    /// holds the lease.
     pub(super) fn take(
         tenant: &mut Tenant,
         holder: String,
@@ -32,25 +32,27 @@ impl LeaseGuard {
         Ok(Self { holder, epoch })
     }
 
-    /// Whether the saved document still names us as the holder.
+    /// Whether a document still names this guard as the holder of its lease.
     pub(super) fn is_in(&self, tenant: &Tenant) -> bool {
         tenant.lease().is_some_and(|lease| lease.epoch == self.epoch && lease.holder == self.holder)
     }
 
-    /// Renews the lease for its full length, and makes the tenant due right after it, in case this process dies.
+    /// Renews the lease for its full length, and makes the tenant due right after the lease, in case this process ends
+    /// before it.
     pub(super) fn extend(tenant: &mut Tenant, settings: &Settings, now: Timestamp) {
         let until = saturating_add(now, settings.lease);
         tenant.extend_lease(until);
         tenant.due_at = until.saturating_add(settings.skew).ok();
     }
 
-    /// Whether a request sent now can't take effect after the lease has ended on any clock.
+    /// Whether the lease lasts, on every worker's clock, until a request that is sent now can't take effect any more.
     pub(super) fn covers_a_request(tenant: &Tenant, settings: &Settings, now: Timestamp) -> bool {
         let life = settings.request_timeout + settings.request_life + settings.skew * 2;
         tenant.lease().is_some_and(|lease| now.saturating_add(life).is_ok_and(|end| end <= lease.until))
     }
 
-    /// Gives the lease up, unless an unanswered request may still take effect: then it is kept until that is over.
+    /// Gives the lease up. If an unanswered request may still take effect, the lease ends only when the request no
+    /// longer can.
     pub(super) fn release(tenant: &mut Tenant, settings: &Settings, now: Timestamp) {
         if let Some(until) = tenant.give_up_lease(now) {
             // Due earlier, the next worker would find the lease still held.

@@ -4,14 +4,14 @@
 //! # Guarantees
 //! - The document with the intent is saved before a write or delete is sent, and an operation's poll URL before its
 //!   first poll.
-//! - Only the holder of the lease acts, and only while enough of the lease is left for a request's whole life.
-//! - A crash between any two lines is survived: the next worker reads before it writes.
+//! - Only the holder of the lease acts, and only while the lease outlasts the time in which a request may take effect.
+//! - A crash between any two lines loses nothing: the next worker reads before it writes.
 //! - An event is published only after the outcome that it reports is durable, and again if it is unknown whether it was
 //!   published.
 //!
 //! # Caveats
-//! A lease can't fence Azure: a request that lives longer than [`Settings::request_life`] may still take effect late.
-//! The next reconcile pass corrects that.
+//! A lease can't fence Azure: a request may still take effect later than [`Settings::request_life`] allows. The next
+//! reconcile pass corrects that.
 
 mod acts;
 mod answers;
@@ -45,9 +45,9 @@ use crate::{
 };
 use tenantry_core::{engine::Policy, ids::TenantId, tenant::Status, time::saturating_add};
 
-/// How long one pass may go on acting, besides waiting in place; then it requeues its tenant, and a wake-up starts the
-/// next pass. With everything before and after it, a pass ends before the host's `functionTimeout`, which kills the
-/// handler and everything else in it.
+/// How long one pass may act, in addition to the time for which it may wait in place. Then it requeues its tenant, and
+/// a wake-up starts the next pass. So a pass ends long before the host's `functionTimeout`, at which the host would
+/// kill the handler with all its work.
 const DOING: Duration = Duration::from_secs(30);
 
 /// The settings of the reconciler.
@@ -61,15 +61,15 @@ pub struct Settings {
     pub lease: Duration,
     /// The timeout of a request; the transport enforces it.
     pub request_timeout: Duration,
-    /// How long a request may still take effect after its sender has given up on it.
+    /// How long a request may still take effect after the sender's timeout.
     pub request_life: Duration,
     /// The largest difference between two workers' clocks.
     pub skew: Duration,
     /// How long one pass may wait in place; a longer wait requeues the tenant.
     pub budget: Duration,
-    /// How long a due tenant is left to its own wake-up before the sweep considers that lost.
+    /// How long a due tenant is left to its own wake-up before the sweep takes the tenant up.
     pub overdue: Duration,
-    /// How long to wait for answers that arrive together, so that one save covers them.
+    /// How long to wait for further answers after the first, so that one save covers them all.
     pub gather: Duration,
     /// The settings of the isolation check.
     pub isolation: Isolation,
@@ -92,7 +92,7 @@ impl Settings {
         }
     }
 
-    /// Sets another request timeout, and a lease that covers two such requests and the time in which they may still
+    /// Sets another request timeout, and a lease of at least twice the time in which a request with this timeout may
     /// take effect.
     #[must_use]
     pub fn with_request_timeout(mut self, timeout: Duration) -> Self {
@@ -102,7 +102,7 @@ impl Settings {
         self
     }
 
-    /// The settings for a simulated Azure on the same machine, where a request hardly outlives its connection.
+    /// The settings for a simulated Azure on the same machine, where a request takes effect soon or not at all.
     pub fn local(deployment: &str) -> Self {
         Self {
             policy: Policy::local(),
@@ -122,11 +122,11 @@ impl Settings {
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// Settled: nothing happens without a new request.
+    /// The tenant is settled: nothing happens without a new request.
     Settled(Status),
-    /// Requeued at that time; a wake-up is scheduled.
+    /// The tenant is requeued at this time; a wake-up is scheduled for it.
     Requeued(Timestamp),
-    /// Another worker holds the lease, at most until then.
+    /// Another worker holds the lease, until this time if it does not renew it.
     Held(Timestamp),
     /// There is no such tenant.
     Unknown,
@@ -140,14 +140,14 @@ pub enum Progress {
 pub struct Reconciler {
     ports: Ports,
     settings: Settings,
-    /// This process, for leases; every pass holds leases under a name of its own.
+    /// The name of this process in leases. Each pass appends a number to it.
     name: String,
     passes: AtomicU64,
     /// How many rows the last sweep could not read.
     unreadable: AtomicUsize,
     draining: watch::Sender<bool>,
     isolation_scanner: Arc<IsolationScanner>,
-    /// The last thing that the last sweep took up, if it left something to the next one.
+    /// The last due entry that the last sweep took up, if the sweep left entries to the next one.
     swept_to: Mutex<Option<Due>>,
 }
 
@@ -165,8 +165,8 @@ impl Reconciler {
         &self.isolation_scanner
     }
 
-    /// Starts the graceful shutdown: every pass waits for the answers that are on their way, requeues its tenant for
-    /// the next worker, and starts nothing more.
+    /// Starts the graceful shutdown: every pass starts nothing more, waits for the answers to the requests that it has
+    /// sent, and requeues its tenant for the next worker.
     pub fn drain(&self) {
         self.draining.send_replace(true);
     }
@@ -200,8 +200,8 @@ impl Reconciler {
     /// [`StoreError`] when the state can't be read or saved. No accepted work is lost; the call can be repeated.
     ///
     /// # Caveats
-    /// Where another worker holds the lease, a wake-up is scheduled for the end of that lease, in case that worker is
-    /// dead. A wake-up is a hint; `sweep` finds the tenant without it.
+    /// Where another worker holds the lease, a wake-up is scheduled for the end of that lease, in case that worker
+    /// has ended. A wake-up is a hint; `sweep` finds the tenant without it.
     ///
     /// ```
     /// use tenantry::{ports::StoreError, reconciler::{Progress, Reconciler}};

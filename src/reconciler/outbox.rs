@@ -7,9 +7,9 @@ use crate::{
     telemetry::{KeyValue, Span, SpanKind, metrics},
 };
 
-/// Publishes durable outbox entries; `false` if they have to be published again.
+/// Publishes outbox entries, which must be durable. Returns `false` if they have to be published again.
 ///
-/// Only a tenant's own entries become history: those of the intake have no sequence number.
+/// Only a tenant's own entries become history rows: those of intake have no sequence number.
 pub async fn publish(
     ports: &Ports,
     deployment: &str,

@@ -34,7 +34,8 @@ pub(super) struct Pass<'a> {
     pub(super) discrepancies: Discrepancies,
     pub(super) in_flight: FuturesUnordered<BoxFuture<'static, Arrival>>,
     pub(super) busy: BTreeSet<StepName>,
-    /// Steps rendered in this pass, by generation, so that reads and writes use the same.
+    /// The steps that this pass has rendered, by name and generation, so that a read and a write use the same
+    /// rendering.
     pub(super) rendered: BTreeMap<(StepName, u32), Arc<dyn Step>>,
     /// Answers since the last save, to be applied again if another writer saved first.
     pub(super) unsaved: Vec<Answer>,
@@ -44,7 +45,7 @@ pub(super) struct Pass<'a> {
     pub(super) deadline: Timestamp,
     /// From this instant on nothing more is started.
     leave_at: Timestamp,
-    /// The trace that the work belongs to, as recorded with the request.
+    /// The trace of the request that the work is done for, as recorded with it; `None` if there is none.
     home: Option<Trace>,
 }
 
@@ -132,8 +133,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Whether something can still be done under the lease at that time. A worker that waits in place saves its results
-    /// before the lease ends; otherwise the next worker would have to repeat all of it, and wait as long.
+    /// Whether the lease still covers a request at the time `at`. If not, a worker that waits in place first saves its
+    /// results with a renewed lease; otherwise the next worker would have to repeat all of the work, and wait as long.
     fn stays_ours(&self, at: Timestamp) -> bool {
         LeaseGuard::covers_a_request(&self.tenant, &self.reconciler.settings, at)
     }
@@ -142,7 +143,7 @@ impl<'a> Pass<'a> {
         self.reconciler.ports.clock.now()
     }
 
-    /// Saves and continues: the lease is renewed for its full length. `false` if another writer saved first.
+    /// Saves the document with the lease renewed for its full length; `false` if another writer saved first.
     pub(super) async fn save(&mut self) -> Result<bool, StoreError> {
         let now = self.now();
         if self.lease_guard.is_in(&self.tenant) {
@@ -153,8 +154,8 @@ impl<'a> Pass<'a> {
 
     /// Saves the document as it is; `false` if another writer saved first.
     ///
-    /// This is not `StateStore::update`: after another writer's save the reason for this one may be void, so it must
-    /// not be repeated on the newer document. First it is checked whether the lease is still ours; then everything is
+    /// This is not `StateStore::update`: after another writer's save the reason for this save may no longer exist, so
+    /// it must not be repeated on the newer document. It is checked whether the lease is still ours; then everything is
     /// decided again.
     async fn put(&mut self) -> Result<bool, StoreError> {
         self.tenant.updated_at = self.now();
@@ -171,8 +172,9 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Another writer saved first: a request changed the desired state, or another worker took over. In the first case
-    /// the results since our last save are applied again; in the second the pass ends.
+    /// Loads the document again after another writer saved first. If a request has changed the desired state, the
+    /// answers since our last save are applied again. If another worker has taken over, returns until when it holds the
+    /// lease, and the pass ends.
     pub(super) async fn overtaken(&mut self) -> Result<Option<Timestamp>, StoreError> {
         let now = self.now();
         let Some(Stored { value, etag }) = self.reconciler.ports.store.load(&self.tenant.id).await? else {
@@ -206,8 +208,8 @@ impl<'a> Pass<'a> {
             if is_failed_read || matches!(event, Event::Proved(_)) {
                 engine::hold_off(&mut self.tenant, &name, &event, &self.reconciler.settings.policy, now);
             }
-            // A proof is about the desired state that it was made for, and another one may have the same generation by
-            // now.
+            // A proof is only about the desired state for which it was made. That may have changed without a new
+            // generation of the step.
             let event = if let Event::Proved(proven) = event { unproved(*proven) } else { Some(event) };
             if let Some(event) = event.filter(|_| !is_failed_read) {
                 self.take_in(&name, generation, event, now);
@@ -219,7 +221,8 @@ impl<'a> Pass<'a> {
         Ok(None)
     }
 
-    /// The work is done or blocked: the outcome is saved, then published, then removed from the outbox.
+    /// Ends the work, which is done or blocked: saves the outcome, publishes it, and removes it from the outbox. `None`
+    /// if another writer saved first and the pass has to decide again.
     async fn finish(&mut self, outcome: Outcome) -> Result<Option<Progress>, StoreError> {
         let now = self.now();
         let exports = match &outcome {
@@ -249,14 +252,15 @@ impl<'a> Pass<'a> {
         self.publish_and_end(None).await
     }
 
-    /// An alert queries this line (infra/modules/alerts.bicep).
+    /// Logs the causes of a block. An alert queries this line (infra/modules/alerts.bicep).
     fn log_block(&self, causes: &BTreeMap<StepName, Cause>) {
         let why: Vec<String> = causes.iter().map(|(step, cause)| format!("{step}: {}", cause.code)).collect();
         let outcome = self.tenant.status.as_str();
         tracing::warn!(tenant.id = %self.tenant.id, outcome, why = why.join(", "), "an operation is blocked");
     }
 
-    /// Nothing can be done for a while: the state is saved, durable events are published, and a wake-up is scheduled.
+    /// Ends the pass because nothing can be done until `next`: publishes durable events, saves the state, and schedules
+    /// a wake-up.
     async fn requeue(&mut self, next: Timestamp) -> Result<Option<Progress>, StoreError> {
         self.publish_and_end(Some(next)).await
     }
@@ -296,8 +300,8 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// What a proof of an earlier desired state still says: not that the tenant is verified, but that it was inconclusive
-/// and has to wait.
+/// The event that a proof becomes after the desired state has changed: none if it is verified, the proof itself if it
+/// is violated, and a failure that waits if it is inconclusive.
 fn unproved(proven: Proven) -> Option<Event> {
     match proven.proof.verdict {
         tenant::IsolationVerdict::Verified => None,

@@ -39,7 +39,7 @@ pub(super) fn pass(tenant: &Tenant, home: Option<Trace>) -> Span {
     }
 }
 
-/// Records how a pass ended.
+/// Records in a pass's span how the pass ended.
 pub(super) fn reconciled(span: &mut Span, ended: Result<&Progress, &StoreError>) {
     match ended {
         Ok(Progress::Settled(status)) => span.set("tenantry.outcome", status.as_str()),
@@ -50,7 +50,7 @@ pub(super) fn reconciled(span: &mut Span, ended: Result<&Progress, &StoreError>)
     }
 }
 
-/// The span of one act.
+/// The span of one act, such as a read or a write of a step.
 pub(super) fn act(does: &'static str, name: &StepName, record: &StepRecord) -> Span {
     Span::begin(
         SpanKind::Internal,
@@ -157,7 +157,7 @@ fn blueprint(tenant: &Tenant) -> String {
     tenant.plan.blueprint.name.clone()
 }
 
-/// The serialized name of a kind or class.
+/// The name with which a step's kind or a failure class is serialized.
 fn serialized_name(of: impl Serialize) -> String {
     serde_json::to_value(of)
         .ok()

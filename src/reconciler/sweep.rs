@@ -1,9 +1,9 @@
-//! Reconciles what a lost wake-up, a dead worker or a failed publication left undone. Where wake-ups are not delivered,
-//! it reconciles all tenants.
+//! Reconciles tenants whose work a lost wake-up, a crashed worker or a failed publication left undone; without wake-up
+//! messages, all due tenants.
 //!
-//! A due tenant gets a wake-up if one can still be on its way. It is reconciled here where wake-ups are not delivered,
-//! where they can't be sent, and where one was not taken in time. A sweep works on several things at once, starts
-//! nothing more after a while, and leaves the rest to the next one, so that the host never has to kill it.
+//! A tenant that is due gets its wake-up again if the first may still be on its way. The sweep reconciles the tenant
+//! itself if wake-ups are off, can't be sent, or were not taken in time. A sweep works on several entries at once,
+//! starts nothing more after a while, and leaves the others to the next sweep, so that the host never has to kill it.
 
 use std::{
     sync::{
@@ -23,16 +23,18 @@ use crate::{
     scan::log_unreadable,
 };
 
-/// How much one sweep takes up; the next one continues.
+/// How many due entries one sweep takes up, apart from unreadable rows; the next sweep continues.
 const BATCH: usize = 200;
-/// How many unreadable rows one sweep takes up besides; after a rollback from a later version, these may be all rows
-/// which that version has written.
+/// How many unreadable rows one sweep takes up in addition to [`BATCH`]. After a rollback from a later version, all
+/// rows that the later version has written may be unreadable.
 const MOST_UNREADABLE: usize = 5_000;
-/// How much of that runs at once.
+/// How many due entries a sweep works on at once.
 const AT_ONCE: usize = 16;
-/// When a sweep starts nothing more, and its passes requeue their tenants: sweeps are a minute apart.
+/// After this time a sweep starts nothing more, and its passes requeue their tenants, because sweeps are a minute
+/// apart.
 const ROUND: Duration = Duration::from_secs(45);
-/// When a sweep drops what is still running, as a kill would: half of the host's `functionTimeout`.
+/// After this time a sweep drops the passes that are still running, as a kill would: half of the host's
+/// `functionTimeout`.
 const LONGEST: Duration = Duration::from_secs(300);
 /// A wake-up that is overdue by this much is considered lost.
 const ON_ITS_WAY: Duration = Duration::from_secs(120);
@@ -40,21 +42,22 @@ const ON_ITS_WAY: Duration = Duration::from_secs(120);
 /// The result of a sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// How much was due; 200 means 200 or more. The rows that the last sweep could not read are not counted.
+    /// How many entries were due, including unreadable rows. At most 200 are read, and twice as many more as the last
+    /// sweep found unreadable; this limit means "or more".
     pub due: usize,
-    /// For how many tenants a wake-up was scheduled.
+    /// For how many tenants the sweep scheduled a wake-up.
     pub woken: usize,
-    /// How many tenants were reconciled here.
+    /// How many tenants the sweep reconciled.
     pub reconciled: usize,
     /// How many rows this version can't read. They stay due, and no wake-up is scheduled for them.
     pub unreadable: usize,
-    /// What could not be read or saved; it stays due.
+    /// How many entries could not be processed because the store failed; they stay due.
     pub failed: usize,
-    /// What was not started, or not finished in time; the next sweep continues with it.
+    /// How many entries were not started, or not finished in time; the next sweep continues with them.
     pub left: usize,
 }
 
-/// The result for one due thing.
+/// The result for one due entry.
 enum Taken {
     Woken,
     Reconciled,
@@ -66,13 +69,13 @@ enum Taken {
 struct Round {
     begun: Timestamp,
     ends: Timestamp,
-    /// Whether wake-ups can't be sent: then each attempt would cost its own timeout.
+    /// Whether wake-ups can't be sent. Then none is tried, because each attempt would cost its own timeout.
     undeliverable: AtomicBool,
 }
 
 impl Reconciler {
-    /// Takes up everything that is overdue: wakes tenants up or reconciles them, and publishes refusals that were not
-    /// published yet. A failure of one stops no other.
+    /// Takes up everything that is overdue: schedules wake-ups of tenants or reconciles them, and publishes the
+    /// refusals of requests that are not published yet. An entry that fails does not stop the others.
     ///
     /// # Errors
     /// [`StoreError`] when what is due can't be read; the next sweep tries again.
@@ -104,7 +107,8 @@ impl Reconciler {
         Ok(swept)
     }
 
-    /// Records how many rows could not be read; an unfinished sweep has not read all of them.
+    /// Records for the next sweep how many rows could not be read. A sweep that left entries can only raise the number,
+    /// because it has not read all rows.
     fn keep_count_of(&self, swept: &Swept) {
         if swept.left == 0 {
             self.unreadable.store(swept.unreadable, Ordering::Relaxed);
@@ -113,7 +117,8 @@ impl Reconciler {
         }
     }
 
-    /// What the last sweep had no time for comes first: slow things are at the beginning of every list.
+    /// Rotates the list so that it begins after the last entry that the previous sweep took up. Otherwise slow entries
+    /// at the beginning of every list would keep the others waiting.
     fn go_on_after_the_last(&self, due: &mut [Due]) {
         let last = self.swept_to.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(at) = last.and_then(|last| due.iter().position(|due| *due == last)) {
@@ -121,7 +126,7 @@ impl Reconciler {
         }
     }
 
-    /// Takes up several at once, until the round is over.
+    /// Takes up due entries, [`AT_ONCE`] at a time, until all are taken up or the round is over. Counts the results.
     async fn take_up(&self, due: &[Due], round: &Round, swept: &mut Swept) {
         let (mut rest, mut in_hand) = (due.iter(), FuturesUnordered::new());
         swept.left = due.len();
@@ -188,7 +193,7 @@ impl Reconciler {
         }
     }
 
-    /// Publishes the outbox of a request record.
+    /// Publishes the outbox of a request record, which reports that the request was refused.
     ///
     /// # Errors
     /// [`StoreError`] when the record can't be read or saved.
@@ -203,15 +208,15 @@ impl Reconciler {
             return Ok(());
         }
         record.outbox.clear();
-        // Only published entries are removed; if another writer has saved the record, this is not repeated.
+        // If another writer has saved the record, entries that are still in it are published again later.
         match self.ports.store.save_request(&record, Some(&stored.etag)).await {
             Ok(_) | Err(StoreError::Overtaken) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// How long to wait before the next attempt to publish: as long as the entry has waited already, within bounds. So
-    /// a passing failure costs a moment, and an outage of hours few attempts.
+    /// How long to wait before the next attempt to publish: as long as the oldest entry has waited already, within
+    /// bounds. So a short failure delays little, and an outage of hours costs few attempts.
     pub(super) fn retry_publish_after(&self, oldest: Timestamp, now: Timestamp) -> Duration {
         let policy = &self.settings.policy;
         let age = Duration::try_from(now.duration_since(oldest)).unwrap_or_default();

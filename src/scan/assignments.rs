@@ -25,7 +25,7 @@ use crate::ports::Transport;
 /// Up to this many tenants are read one by one; for more, their subscriptions are read as a whole.
 const FEW: usize = 2;
 
-/// Role assignments: those that affect the tenants, and those that the tenants' own principals hold.
+/// Reads the role assignments that affect the tenants, and those that the tenants' own principals hold.
 pub(super) async fn listings(
     transport: &dyn Transport,
     judged_tenants: &[JudgedTenant],
@@ -56,8 +56,8 @@ fn subscriptions(evidence: &Evidence) -> BTreeSet<String> {
     evidence.resources.keys().filter_map(|id| of(id)).collect()
 }
 
-/// For a few tenants in a subscription that may hold thousands of assignments: one list per scope of theirs, which also
-/// shows what is above and below, and one for each of their own principals.
+/// Reads the role assignments of a few tenants, because a subscription may have thousands: one list per scope of the
+/// tenants, which includes the scopes above and below, and one for each of the tenants' own principals.
 async fn narrow(
     transport: &dyn Transport,
     judged_tenants: &[JudgedTenant],
@@ -82,7 +82,8 @@ async fn narrow(
     listings
 }
 
-/// The tenants' own scopes, only the outermost, and the scopes that they share, whose children belong to others.
+/// The scopes whose assignments are listed: the outermost of the tenants' own resources, and the resources that tenants
+/// share. Children of shared resources belong to other tenants, so only scopes above are included.
 fn scopes(judged_tenants: &[JudgedTenant], evidence: &Evidence) -> Vec<(String, Of)> {
     let mut scopes: Vec<(String, Of)> = Vec::new();
     let inside = |id: &str, root: &str| id.starts_with(&format!("{root}/"));
@@ -144,8 +145,8 @@ fn assignment(item: &Value) -> Option<Assignment> {
     serde_json::from_value(inner).ok()
 }
 
-/// The definitions of all assigned roles: one list per subscription, and by id those that are not in it. For a few
-/// tenants all are read by id, because a subscription has hundreds.
+/// Reads the definitions of all assigned roles: with one list per subscription, and by id those that are not in a list.
+/// For a few tenants all are read by id, because a subscription has hundreds.
 pub(super) async fn roles(
     transport: &dyn Transport,
     judged_tenants: &[JudgedTenant],
@@ -174,7 +175,7 @@ pub(super) async fn roles(
             }
         }
     }
-    // As above: the same definitions at the stamp's resource group.
+    // They are read at the stamp's resource group, because the caller may not be allowed to read the subscription's.
     if let Some(stamp) = stamps.values().next().filter(|_| judged_tenants.len() <= FEW) {
         for (name, id) in &mut desired {
             *id = format!("{}/providers/Microsoft.Authorization/roleDefinitions/{name}", stamp.group_id());
@@ -205,7 +206,7 @@ fn role(item: &Value) -> Reading<RoleDefinition> {
     }
 }
 
-/// The members of the groups that hold an effective role and are not declared.
+/// Reads the members of the groups that hold a role with power over a tenant and are not in the allow list.
 pub(super) async fn groups(
     transport: &dyn Transport,
     evidence: &Evidence,

@@ -1,7 +1,7 @@
 //! Repeats reads and calls that were not answered.
 //!
-//! An isolation check makes dozens of them, and one without an answer leaves it inconclusive. With one answer in ten
-//! lost, hardly any check would be conclusive if each were tried once.
+//! An isolation check makes dozens of them, and a single one without an answer makes it inconclusive. With one answer
+//! in ten lost, hardly any check would be conclusive if each were tried once.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -20,11 +20,11 @@ use crate::ports::{Clock, Credential, NoToken, Ports, ProbeToken, Prober, Scored
 
 /// How often a read is tried.
 const TRIES: u32 = 4;
-/// How often a call to a service is tried: one that waits may cost ten seconds.
+/// How often a call to a tenant's service is tried. A call that waits may cost ten seconds.
 const CALLS: u32 = 3;
-/// The first wait; each further one is four times as long.
+/// The wait before the second try; each further wait is four times as long.
 const FIRST: Duration = Duration::from_millis(250);
-/// A service that asks for a longer wait is not tried again.
+/// The longest wait: if a service asks for a longer one, the request is not repeated.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// A transport for reading that retries within a budget.
@@ -65,7 +65,7 @@ impl<'a> ScanBudget<'a> {
     }
 }
 
-/// Whether a retry may help; with the wait that the service asks for, if any.
+/// Whether a retry may help: `None` if not, otherwise the wait that the service asks for, if any.
 fn unanswered(request: &Request, answer: &Result<Reply, Failure>) -> Option<Option<Duration>> {
     if request.method != Method::Get {
         return None;
@@ -92,7 +92,7 @@ fn unanswered(request: &Request, answer: &Result<Reply, Failure>) -> Option<Opti
     }
 }
 
-/// A prober that repeats calls without an answer, and calls that the service's front end answered.
+/// A prober that repeats calls without an answer, and calls that the service's front end answered (429 or 5xx).
 pub(super) struct RetryingProber<'a> {
     prober: &'a dyn Prober,
     clock: &'a dyn Clock,

@@ -1,4 +1,5 @@
-//! Collects the evidence: what the tenants share once, then each tenant's own, a few at a time.
+//! Collects the evidence of an isolation check: reads each object once, also if several tenants share it, a few at a
+//! time.
 //!
 //! Source: Microsoft, "List owners".
 
@@ -26,7 +27,7 @@ pub(super) const IDENTITY: &str = "Microsoft.ManagedIdentity/userAssignedIdentit
 const ENDPOINT: &str = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints";
 const WORKSPACE: &str = "Microsoft.MachineLearningServices/workspaces";
 
-/// The evidence about these tenants.
+/// Reads the evidence about these tenants.
 pub(super) async fn evidence(
     transport: &dyn Transport,
     judged_tenants: &[JudgedTenant],
@@ -46,7 +47,7 @@ pub(super) async fn evidence(
         }
     }
     evidence.resources = resources(transport, desired).await;
-    // Where a workspace stores its data is only known now.
+    // The storage account and the key vault of a workspace are known only after it was read.
     let mut behind = BTreeMap::new();
     let shown = evidence.resources.values().filter_map(Reading::shown);
     for workspace in shown.filter(|shown| is_a(shown, WORKSPACE)) {
@@ -159,7 +160,8 @@ async fn application(transport: &dyn Transport, own: &OwnApplication) -> Applica
     Application { object, principal, credentials, owners: of_what_is_there(owners) }
 }
 
-/// A list below an object that was just read: 404 means that a replica of Entra is behind, so nothing was read.
+/// Corrects the reading of a list below an object that exists: a 404 means that a replica of Entra does not know the
+/// object yet, so nothing was read.
 fn of_what_is_there<T>(list: Reading<Vec<T>>) -> Reading<Vec<T>> {
     match list {
         Reading::Absent => Reading::Unread("the application is not known everywhere yet".to_owned()),

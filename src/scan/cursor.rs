@@ -1,6 +1,6 @@
-//! The cursor of a timer, kept in the store: a serverless process seldom runs from one tick to the next.
+//! The cursor of a timer. It is kept in the store, because a serverless process seldom runs from one tick to the next.
 //!
-//! It is a request record with a key that no request has: theirs are hashes.
+//! A cursor is a request record with a key that no request has, because the keys of requests are hashes.
 
 use serde_json::{Value, json};
 use tenantry_core::{ids::TenantId, tenant::Tenant};
@@ -8,9 +8,9 @@ use tenantry_core::{ids::TenantId, tenant::Tenant};
 use super::unreadable::{log_unreadable, readable};
 use crate::ports::{ETag, Ports, RequestRecord, StoreError};
 
-/// The cursor of the isolation check.
+/// The key of the isolation check's cursor.
 pub(super) const ISOLATION: &str = "audit-cursor";
-/// The cursor of the scan for drift.
+/// The key of the drift scan's cursor.
 pub(super) const DRIFT: &str = "drift-cursor";
 
 /// A cursor, as read.
@@ -39,8 +39,8 @@ impl Cursor {
         Ok(Self { after: after.and_then(|id| id.parse().ok()), seen: Some(stored.etag), key })
     }
 
-    /// The next portion of tenants, starting over after the last one; and the id to continue after, if there are more.
-    /// Unreadable rows are logged and skipped.
+    /// The next portion of tenants, from the beginning again after the last one, and the id to continue after, if there
+    /// may be more. Unreadable rows are logged and skipped.
     pub(super) async fn portion(
         &self,
         ports: &Ports,
@@ -54,7 +54,7 @@ impl Cursor {
         Ok((readable(rows), last))
     }
 
-    /// Saves a new cursor, unless another process has saved one meanwhile.
+    /// Saves the id to continue after, unless another process has saved the cursor meanwhile.
     pub(super) async fn save(self, ports: &Ports, after: Option<TenantId>) -> Result<(), StoreError> {
         let record = RequestRecord {
             key: self.key.to_owned(),

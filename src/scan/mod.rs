@@ -1,8 +1,8 @@
-//! Proves, from reads of Azure and from calls, that only a tenant reaches its service: collects the evidence, has it
-//! judged, records the verdict.
+//! Proves, by reads of Azure and by calls, that only a tenant reaches its service: collects the evidence, passes it to
+//! the rules, and records the verdict.
 //!
 //! Reading and judging are separate: this module reads, [`tenantry_core::isolation::judge`] decides. What can't be read
-//! becomes a gap in the report, never a pass, and the next scan may read it. The module writes in one case: where
+//! becomes a gap in the report, never a pass. The module writes in one case: where
 //! `quarantine` is on, undeclared access is revoked, after the finding is on record.
 
 mod assignments;
@@ -35,7 +35,7 @@ use tenantry_core::{
     tenant::{Cause, FailureClass, IsolationVerdict, Proven, Tenant},
 };
 
-/// How many reads, or calls, run at once.
+/// How many reads of Azure, or calls to tenants' services, run at once.
 const AT_ONCE: usize = 8;
 
 /// How many tenants one run of the timer checks: a minute's work with a dozen reads each.
@@ -79,8 +79,9 @@ impl IsolationScanner {
         Self { ports, allow: AllowList::new(&isolation.allow), quarantine: isolation.quarantine }
     }
 
-    /// Reports on tenants, ordered by id; those that are deleted or being deleted have none. What the tenants share is
-    /// read once, and their services are called in a ring.
+    /// Checks tenants. Returns the reports, ordered by id; tenants that are deleted or being deleted have none. Objects
+    /// that the tenants share are read once, and each service is called with the token of the tenant before it, in a
+    /// ring.
     pub async fn verify(&self, tenants: &[Tenant]) -> Vec<IsolationReport> {
         self.check(&ScanBudget::new(&self.ports), tenants).await
     }
@@ -105,7 +106,7 @@ impl IsolationScanner {
     /// Checks one tenant.
     ///
     /// # Errors
-    /// A transient [`Failure`] when it takes longer.
+    /// A transient [`Failure`] if the check takes longer than `timeout`.
     pub async fn prove(&self, tenant: &Tenant, timeout: Duration) -> Result<Proven, Failure> {
         let slow = |_| Cause::ours(FailureClass::Transient, "isolation-slow", "the check took too long");
         let budget = ScanBudget::new(&self.ports);
@@ -145,8 +146,8 @@ impl IsolationScanner {
         Ok((reports, to_reconcile))
     }
 
-    /// After revocations, older reports may still contain the revoked access. Checks all tenants again that were not
-    /// verified, and returns those with something new to publish.
+    /// Checks all violated tenants again after access was revoked, because their reports may still contain that access.
+    /// Returns the tenants with a verdict to publish.
     async fn check_again(&self, reports: &mut [IsolationReport]) -> Vec<TenantId> {
         let mut reported = Vec::new();
         if reports.iter().all(|report| report.quarantined.is_empty()) {
@@ -165,12 +166,12 @@ impl IsolationScanner {
         reported
     }
 
-    /// Whether a tenant that others still reach is to be suspended.
+    /// Whether the settings ask to suspend a tenant whose isolation is still violated after the revocation.
     pub fn suspends(&self) -> bool {
         self.quarantine == Quarantine::Suspend
     }
 
-    /// Records a verdict; whether there is something to publish.
+    /// Records a verdict. Returns whether it has to be published.
     async fn note(&self, report: &IsolationReport, version: u64) -> bool {
         match record::record(&self.ports, report, version).await {
             Ok(news) => news,
@@ -181,7 +182,8 @@ impl IsolationScanner {
         }
     }
 
-    /// Revokes what can be revoked, once the violation is on record, and checks again; whether it revoked anything.
+    /// Revokes the grants that a report names, and checks the tenant again. Call it once the violation is on record.
+    /// Returns whether there were such grants and the tenant could be loaded again.
     async fn take_back(&self, report: &mut IsolationReport) -> bool {
         let id = report.tenant_id.clone();
         let taken = quarantine::take_back(self.ports.transport.as_ref(), report).await;

@@ -20,10 +20,11 @@ use crate::ports::{Credential, Listed, NoToken, Ports, ProbeToken, Prober, Token
 #[cfg(doc)]
 use tenantry_core::isolation::RANDOM_PAIRS;
 
-/// How many other tenants are tried to find a valid token, where the checked tenants have none.
+/// How many tenants besides the checked ones are tried to find a valid token of another tenant.
 const CANDIDATES: usize = 5;
 
-/// The timeout of that search: others' services may be slow, and must not delay this tenant's proof.
+/// The timeout of the search for a valid token of another tenant: other tenants' services may be slow, and must not
+/// delay the proof.
 const GUEST_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// A tenant's service, with the tenant's token and the result of calling with it.
@@ -35,7 +36,7 @@ struct Service {
     own: Probe,
 }
 
-/// The results of calling the services of all tenants whose blueprint declares a probe.
+/// Calls the services of all tenants whose blueprint declares a probe, and returns the results.
 pub(super) async fn live(ports: &Ports, judged_tenants: &[JudgedTenant]) -> Live {
     let mut live = Live::default();
     let aims: Vec<(&JudgedTenant, &ProbeTarget)> = judged_tenants.iter().filter_map(aim).collect();
@@ -82,13 +83,14 @@ fn aim(judged: &JudgedTenant) -> Option<(&JudgedTenant, &ProbeTarget)> {
     }
 }
 
-/// The instant of a run can't be arranged, and a reader of the report can draw the same pairs again.
+/// The seed of the random pairs, from the current instant, which nobody can choose. Reports contain it, so that a
+/// reader can draw the same pairs again.
 fn seed(ports: &Ports) -> u64 {
     let digest = sha256_hex(ports.clock.now().to_string().as_bytes());
     u64::from_str_radix(digest.get(..16).unwrap_or_default(), 16).unwrap_or_default()
 }
 
-/// The positive control.
+/// Calls a tenant's service with the tenant's own token: the positive control.
 async fn as_itself(prober: &dyn Prober, judged: &JudgedTenant, target: &ProbeTarget) -> Service {
     let tenant = judged.tenant_id.clone();
     let by = Some(tenant.clone());
@@ -125,7 +127,7 @@ enum Call {
     Key,
     /// With a valid token of another tenant.
     OtherTenant(TenantId, ProbeToken),
-    /// With a token that is not available, for this reason.
+    /// With a valid token of another tenant, which is not available for this reason.
     NoOther(String),
 }
 
@@ -187,8 +189,8 @@ async fn calls(ports: &Ports, prober: &dyn Prober, services: &[Service], seed: u
     calls
 }
 
-/// A valid token of a tenant that is not among the checked ones: of the next one in the store that has one, within a
-/// timeout. `None` if there is none: other tenants' failures do not count against these.
+/// A valid token of a tenant that is not among the checked ones: of the next one in the store that has one. `None` if
+/// none is found within [`GUEST_TIMEOUT`], because other tenants' failures do not count against the checked ones.
 ///
 /// # Errors
 /// The reason why the other tenants could not be listed.

@@ -1,5 +1,5 @@
-//! Revokes what others were granted on a tenant's own resources. Each grant is read again first: it is deleted only if
-//! it is still what was judged, and only by its own id, so that nothing else can be touched.
+//! Revokes undeclared grants on a tenant's own resources. Each grant is read again first: it is deleted only if it is
+//! still the one that was judged, and only by its own id, so that nothing else can be deleted.
 
 use serde_json::Value;
 use tenantry_core::{
@@ -12,7 +12,7 @@ use tenantry_core::{
 use super::read::{AUTHORIZATION, one};
 use crate::ports::Transport;
 
-/// The grants that were revoked, or could not be; empty where there were none.
+/// Revokes the grants that the report's findings name. Returns each with the outcome; empty if there were none.
 pub(super) async fn take_back(transport: &dyn Transport, report: &IsolationReport) -> Vec<TakenBack> {
     let mut taken = Vec::new();
     for given in report.findings.iter().filter_map(|finding| finding.given.as_ref()) {
@@ -61,7 +61,7 @@ fn request(given: &Given, method: Method) -> Result<Request, String> {
     }
 }
 
-/// Whether the object under the id is still what was judged.
+/// Whether the object that was read is still the grant that was judged.
 fn is_still(given: &Given, shown: &Value) -> bool {
     let (pointer, desired, same): (_, _, fn(&str, &str) -> bool) = match given {
         Given::RoleAssignment { principal_id, .. } => {

@@ -16,7 +16,7 @@ pub(super) const AUTHORIZATION: ApiVersion = ApiVersion::known("2022-04-01");
 /// A GET below a resource (`what` is empty for the resource itself).
 ///
 /// # Errors
-/// Why, if the text is no id.
+/// A message, if `id` is no resource id.
 pub(super) fn get(id: &str, what: &'static str, version: &ApiVersion) -> Result<Request, String> {
     let id: ResourceId = id.parse().map_err(|why: BadId| why.to_string())?;
     Ok(Request::arm_of(Method::Get, &id, what, version))
@@ -52,7 +52,7 @@ pub(super) fn is_refused<T>(seen: &Reading<T>) -> bool {
     matches!(seen, Reading::Unread(why) if why.starts_with("HTTP 403 "))
 }
 
-/// Why it could not be read.
+/// Why a reply does not have the object: its status and error code.
 fn refusal(reply: &Reply) -> String {
     let code = compare::at(&reply.body, "/error/code").and_then(Value::as_str).unwrap_or("no code");
     let plain: String = code.chars().filter(|c| c.is_ascii_graphic()).take(80).collect();

@@ -1,4 +1,5 @@
-//! Records a verdict in a tenant's document: published when it differs from the one before, noted once a day.
+//! Records a verdict in a tenant's document. A verdict that differs from the last one is published; the same one is
+//! noted once a day.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ const REPORTED_AT_MOST: usize = 25;
 /// How many characters of an observation an event contains.
 const LONGEST: usize = 300;
 
-/// What is recorded and published of a report.
+/// The part of a report that is recorded in the document and published in an event.
 pub(super) fn proven(report: &IsolationReport, at: Timestamp) -> Proven {
     let violated = report.findings.iter().map(|finding| finding.code.to_string());
     let mut reasons: Vec<String> = match report.findings.is_empty() {
@@ -34,7 +35,7 @@ pub(super) fn proven(report: &IsolationReport, at: Timestamp) -> Proven {
         "gaps": report.gaps.iter().take(REPORTED_AT_MOST).map(gap).collect::<Vec<_>>(),
         "unreported": report.findings.len().saturating_sub(REPORTED_AT_MOST) + report.gaps.len().saturating_sub(REPORTED_AT_MOST),
     }});
-    // So do the owners of the tokens.
+    // Results with other tenants' tokens name those tenants, so they stay in the report too.
     let probes = report.probes.iter().filter(|probe| probe.kind != ProbeKind::OtherTenant);
     reported["probes"] = probes.map(|probe| json!({"kind": probe.kind, "outcome": probe.outcome})).collect();
     if !report.quarantined.is_empty() {
@@ -44,7 +45,7 @@ pub(super) fn proven(report: &IsolationReport, at: Timestamp) -> Proven {
     Proven { proof, reported, retry_after: None }
 }
 
-/// The former holder stays in the report.
+/// A revoked grant as an event contains it. The former holder stays in the report.
 fn taken_back(TakenBack { what, outcome }: &TakenBack) -> Value {
     let what = match what {
         Given::RoleAssignment { id, .. } => id,
@@ -57,8 +58,8 @@ fn cut(text: &str) -> String {
     text.chars().take(LONGEST).collect()
 }
 
-/// Records a verdict in the tenant's document; whether it has to be published, in which case the document is due at
-/// once. It holds for the `version` of the tenant that was checked, not for a later one.
+/// Records a verdict in the tenant's document, unless the document has another `version` than the checked one. Returns
+/// whether the verdict has to be published; then the document is due at once.
 pub(super) async fn record(
     ports: &Ports,
     report: &IsolationReport,
@@ -66,7 +67,7 @@ pub(super) async fn record(
 ) -> Result<bool, StoreError> {
     let now = ports.clock.now();
     let note = |tenant: &mut Tenant| {
-        // The tenant is under work, which ends with a proof.
+        // The tenant has changed, or is being worked on; that work ends with a proof of its own.
         if tenant.version() != version || tenant.lease().is_some() || tenant.operation().is_some() {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Codes of services as attribute values: few, short and plain, whatever a service sends.
+//! Error codes of services as values of attributes: few, short and plain, whatever a service sends.
 
 use std::{
     collections::BTreeSet,
@@ -12,7 +12,7 @@ const CHARACTERS: usize = 64;
 /// The value for codes beyond [`MOST`], and for invalid codes.
 const OTHER: &str = "other";
 
-/// The codes so far.
+/// The codes that this process has met, [`MOST`] at most.
 static MET: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// A code as an attribute value. A code is letters, digits and `_ . -`; anything else may be a name or a secret.

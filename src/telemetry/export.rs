@@ -32,19 +32,19 @@ use super::{METRICS, metrics::Instrument, otlp_exporter::OtlpExporter};
 
 /// The timeout of an export request.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How many spans may wait; further ones are dropped.
+/// How many spans may wait for export; further ones are dropped.
 const QUEUE: usize = 8192;
 /// How many spans one request has at most.
 const BATCH: usize = 512;
-/// How long spans are collected for one request.
+/// How long spans are collected for one export request.
 const GATHER: Duration = Duration::from_secs(2);
 
 /// Which traces are recorded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
-    /// The share of traces, from 0 to 1.
+    /// The share of traces that are recorded, from 0 to 1.
     pub share: f64,
-    /// Whether the sender's sampling decision is followed.
+    /// Whether the sampling decision in a sender's `traceparent` is followed.
     pub follows_parent: bool,
 }
 
@@ -53,7 +53,8 @@ impl Sampling {
         if self.follows_parent { Sampler::ParentBased(Box::new(self.own())) } else { self.own() }
     }
 
-    /// Decides by the trace id, so all processes with the same share decide the same.
+    /// The sampler for traces without a sender's decision. It decides by the trace id, so all processes with the same
+    /// share decide the same.
     fn own(self) -> Sampler {
         match self.share {
             share if share >= 1.0 => Sampler::AlwaysOn,
@@ -73,9 +74,9 @@ impl Sampling {
 /// Where spans and metrics are exported to, and under which name.
 #[derive(Debug, Clone)]
 pub struct Export {
-    /// The collector, without the path of a signal.
+    /// The collector's URL, without the path of a signal such as `v1/traces`.
     pub endpoint: Url,
-    /// The service's name.
+    /// The name of the service, the resource attribute `service.name`.
     pub service: String,
     /// Which traces are recorded.
     pub sampling: Sampling,
@@ -100,7 +101,7 @@ pub(super) struct Exporting {
 
 static EXPORTING: OnceLock<Exporting> = OnceLock::new();
 
-/// The recording parts, if there is an endpoint.
+/// What records spans and metrics; `None` if no endpoint is set.
 pub(super) fn exporting() -> Option<&'static Exporting> {
     EXPORTING.get()
 }
@@ -120,7 +121,7 @@ impl Exporting {
     }
 }
 
-/// The exporter; [`Exporter::end`] flushes it.
+/// The running export of spans and metrics. [`Exporter::end`] flushes and ends it.
 pub struct Exporter {
     spans: SdkTracerProvider,
     metrics: SdkMeterProvider,
@@ -129,7 +130,7 @@ pub struct Exporter {
 /// Starts recording and exporting, once per process. `process` identifies this process among all others.
 ///
 /// # Errors
-/// When an exporter can't be built from its settings.
+/// If an exporter can't be built from its settings.
 pub fn export(
     to: &Export,
     deployment: &str,

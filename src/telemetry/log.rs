@@ -31,11 +31,12 @@ pub enum Style {
     Plain,
 }
 
-/// Never logged, whatever the filter: `azure_core` 0.21 logs the `Authorization` header there, and the storage crate
-/// its credentials.
+/// Directives that switch off two targets, whatever the filter: there `azure_core` 0.21 logs the `Authorization`
+/// header, and `azure_storage` its credentials.
 const MUTE: [&str; 2] = ["azure_core::policies::transport=off", "azure_storage::authorization=off"];
 
-/// Starts logging; a second call changes nothing. `filter` is a tracing filter, `otherwise` the default level.
+/// Starts logging; a second call changes nothing. `filter` is a tracing filter, `otherwise` the filter to use without
+/// one.
 pub fn begin(style: Style, filter: Option<&str>, otherwise: &str) {
     let filter = EnvFilter::builder().parse_lossy(filter.unwrap_or(otherwise));
     let mute = MUTE.iter().filter_map(|directive| directive.parse().ok());
@@ -48,7 +49,7 @@ pub fn begin(style: Style, filter: Option<&str>, otherwise: &str) {
     let _ = begun;
 }
 
-/// Formats an event as a JSON object; the members that every line has come first.
+/// Formats a log event as a JSON object in one line. The members that every line has come first.
 struct Lines;
 
 #[derive(Serialize)]
@@ -87,7 +88,7 @@ where
     }
 }
 
-/// The fields of an event; `message` is its text.
+/// The fields of a log event as JSON members; `message` is its text.
 #[derive(Default)]
 struct Fields(Map<String, Value>);
 

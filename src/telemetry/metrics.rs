@@ -1,6 +1,6 @@
 //! The table of all metrics. docs/telemetry.md repeats it; a test compares both.
 //!
-//! Attributes have few values: none names a tenant, a request or a resource.
+//! Each attribute has few values: none identifies a tenant, a request or a resource.
 
 use opentelemetry::{
     KeyValue,
@@ -9,7 +9,7 @@ use opentelemetry::{
 
 use super::export::exporting;
 
-/// The kind of instrument.
+/// The kind of OpenTelemetry instrument that a metric has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstrumentKind {
     /// A count of events.
@@ -21,7 +21,7 @@ pub enum InstrumentKind {
 }
 
 impl InstrumentKind {
-    /// Its name in OpenTelemetry.
+    /// The kind's name in OpenTelemetry.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -31,18 +31,18 @@ impl InstrumentKind {
     }
 }
 
-/// One metric.
+/// The description of one metric.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
-    /// Its name.
+    /// The metric's name, e.g. `tenantry.requests`.
     pub name: &'static str,
-    /// Its instrument.
+    /// The kind of instrument.
     pub kind: InstrumentKind,
-    /// Its unit, as UCUM writes it.
+    /// The unit, in UCUM notation, e.g. `s`.
     pub unit: &'static str,
-    /// Its attributes.
+    /// The names of the attributes.
     pub attributes: &'static [&'static str],
-    /// What it measures.
+    /// What the metric measures.
     pub meaning: &'static str,
 }
 
@@ -56,7 +56,7 @@ const fn metric(
     Metric { name, kind, unit, attributes, meaning }
 }
 
-/// Requests by answer.
+/// Requests by action and answer.
 pub const REQUESTS: Metric = metric(
     "tenantry.requests",
     InstrumentKind::Counter,
@@ -64,7 +64,7 @@ pub const REQUESTS: Metric = metric(
     &["tenantry.action", "tenantry.outcome"],
     "requests that were answered: `accepted`, `rejected` or `planned`; repeats count again",
 );
-/// Operations by outcome.
+/// Operations by action and outcome.
 pub const OPERATIONS: Metric = metric(
     "tenantry.operations",
     InstrumentKind::Counter,
@@ -120,7 +120,7 @@ pub const THROTTLE_WAIT: Metric = metric(
     &["tenantry.service", "tenantry.waited"],
     "how long a request was delayed by a service's limits, `inline` or `requeued`",
 );
-/// The age of messages.
+/// How long messages were in their queue.
 pub const QUEUE_AGE: Metric = metric(
     "tenantry.queue.age",
     InstrumentKind::Histogram,
@@ -128,7 +128,7 @@ pub const QUEUE_AGE: Metric = metric(
     &["faas.name"],
     "how long a message had been in its queue when its function was called",
 );
-/// The backlog of a sweep.
+/// How many entries a sweep finds overdue.
 pub const DUE_BACKLOG: Metric = metric(
     "tenantry.due.backlog",
     InstrumentKind::Gauge,
@@ -136,7 +136,7 @@ pub const DUE_BACKLOG: Metric = metric(
     &[],
     "what the sweep found overdue: tenants whose wake-up was lost, refusals that were not published; 200 means 200 or more",
 );
-/// What stays in the backlog.
+/// How many entries stay overdue although sweeps run.
 pub const STUCK: Metric = metric(
     "tenantry.stuck",
     InstrumentKind::Gauge,
@@ -152,7 +152,7 @@ pub const OUTBOX_LAG: Metric = metric(
     &["tenantry.outcome"],
     "how old the oldest event of a publication was: `published`, or `failed` and to be retried",
 );
-/// Dead letters that were taken in.
+/// Dead letters that were taken in again.
 pub const DEAD_LETTERS: Metric = metric(
     "tenantry.dead_letters",
     InstrumentKind::Counter,
@@ -161,7 +161,7 @@ pub const DEAD_LETTERS: Metric = metric(
     "dead letters of the request queue that were taken in again, each counted when it was settled",
 );
 
-/// Unreadable rows.
+/// Rows of the state that this version can't read.
 pub const UNREADABLE: Metric = metric(
     "tenantry.unreadable",
     InstrumentKind::Counter,
@@ -188,11 +188,12 @@ pub const METRICS: [Metric; 14] = [
     UNREADABLE,
 ];
 
-/// In seconds, from the duration of a request to that of an endpoint's creation; all measured times are in between.
+/// The upper bounds of the histograms' buckets, in seconds: from the duration of a request to that of an endpoint's
+/// creation, with all measured times in between.
 const BUCKETS: [f64; 16] =
     [0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0];
 
-/// Records a number, if metrics are exported. The values are those of the metric's attributes, in their order.
+/// Records a number, if metrics are exported. `values` are the values of the metric's attributes, in their order.
 pub fn record<const N: usize>(metric: &Metric, number: f64, values: impl FnOnce() -> [String; N]) {
     let Some(instrument) = exporting().and_then(|exporting| exporting.instrument(metric.name)) else {
         return;

@@ -1,8 +1,8 @@
-//! The program's telemetry: log lines, spans of a trace, and metrics (docs/telemetry.md lists them all).
+//! The program's telemetry: log lines, spans, and metrics (docs/telemetry.md lists them all).
 //!
 //! - Logs always: JSON lines on stdout for the Functions host, plain lines on stderr for people.
-//! - The trace that work belongs to is always known and passed on ([`Trace`]), whether or not it is recorded: requests
-//!   to Azure carry its id, and a tenant's document keeps it while the tenant is requeued and across restarts.
+//! - The trace that work belongs to is always known ([`Trace`]), whether or not it is recorded: requests to Azure carry
+//!   its id, and a tenant's document keeps it while the tenant is requeued and across restarts.
 //! - Spans and metrics are recorded and exported only if an endpoint is set ([`export()`]). Otherwise recording one
 //!   costs only a read of an empty cell.
 //!

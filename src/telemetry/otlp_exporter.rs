@@ -1,4 +1,4 @@
-//! Sends exports to the collector, over the program's own HTTP client.
+//! Sends spans and metrics to the collector, over the program's own HTTP client.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,10 +12,11 @@ use tokio::{
 
 /// The largest response that is read, in bytes; a collector only reports how much it accepted.
 const MOST_BYTES: usize = 64 << 10;
-/// How long failures of the collector are not logged again.
+/// How long further failures of the collector are not logged after one was.
 const SILENCE: Duration = Duration::from_secs(600);
 
-/// The exporter's threads have no runtime of their own, so the requests run in the program's.
+/// The HTTP client of OpenTelemetry's exporters. Their threads have no Tokio runtime, so the requests run in the
+/// program's.
 #[derive(Debug)]
 pub(super) struct OtlpExporter {
     client: Client,
@@ -23,7 +24,7 @@ pub(super) struct OtlpExporter {
     lost: Mutex<Lost>,
 }
 
-/// The failures since the last log line.
+/// The failed exports since the last log line about them.
 #[derive(Debug, Default)]
 struct Lost {
     batches: u64,

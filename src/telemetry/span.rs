@@ -26,7 +26,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// A child of the current span. Outside of every trace and without an exporter it does nothing.
+    /// Begins a child of the current span. Outside of every trace and without an exporter, the span does nothing.
     pub fn begin<N: Into<Cow<'static, str>>>(
         kind: SpanKind,
         name: impl FnOnce() -> N,
@@ -39,7 +39,8 @@ impl Span {
         }
     }
 
-    /// A child of `parent`, or the root of a new trace. `link` names a second cause, in another trace.
+    /// Begins a child of `parent`, or the root of a new trace if there is none. `link` is a second cause, in another
+    /// trace.
     pub fn under<N: Into<Cow<'static, str>>>(
         parent: Option<Trace>,
         link: Option<Trace>,
@@ -71,24 +72,24 @@ impl Span {
         Self { at: Some(at), recorded: span.is_recording().then_some(span) }
     }
 
-    /// The position of the span in the trace, which its children get.
+    /// The span's position in the trace, which is the parent of its children; `None` for a span that does nothing.
     pub fn at(&self) -> Option<Trace> {
         self.at
     }
 
-    /// Runs work as a child of it.
+    /// Runs a future within the span, so that spans which the future begins are its children.
     pub fn around<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         scope(self.at, work)
     }
 
-    /// Adds an attribute.
+    /// Sets an attribute of the span, if the span is recorded.
     pub fn set(&mut self, name: &'static str, value: impl Into<Value>) {
         if let Some(recorded) = &mut self.recorded {
             recorded.set_attribute(KeyValue::new(name, value));
         }
     }
 
-    /// Marks it as failed, with a code as the reason; never with a text that another party wrote.
+    /// Marks the span as failed, with a code as the reason. Never pass a text that another party wrote.
     pub fn fail(&mut self, code: impl Into<Cow<'static, str>>) {
         if let Some(recorded) = &mut self.recorded {
             let code = code.into();
@@ -98,7 +99,7 @@ impl Span {
     }
 }
 
-/// Everything from outside this span's own task counts as remote.
+/// Converts a position for OpenTelemetry. It counts as remote, as from another process.
 fn context_of(trace: Trace) -> SpanContext {
     let flags = TraceFlags::default().with_sampled(trace.is_sampled());
     let (id, span) =

@@ -47,12 +47,12 @@ impl Trace {
         Self { id, span, sampled }
     }
 
-    /// A position with given ids.
+    /// A position with these ids.
     pub(super) fn at(id: Uuid, span: u64, sampled: bool) -> Self {
         Self { id, span, sampled }
     }
 
-    /// A new span of the same trace.
+    /// The position of a new span in the same trace.
     pub(super) fn child(self) -> Self {
         Self::new(self.id, self.sampled)
     }
@@ -86,12 +86,12 @@ impl Trace {
         scope(Some(self), work)
     }
 
-    /// The id of the whole trace.
+    /// The id of the trace, shared by all its spans.
     pub fn id(self) -> Uuid {
         self.id
     }
 
-    /// The number of the span.
+    /// The id of the span.
     pub fn span(self) -> u64 {
         self.span
     }

@@ -1,4 +1,5 @@
-//! Checks that nothing is left out: all requests of all steps, all operations, all polls.
+//! Checks that the recorded lifecycles are complete: they contain every request that a step can send, exactly the
+//! listed operations, and only polls of URLs that an answer gave.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +15,11 @@ use crate::{
     validate,
 };
 
-/// The operations that each blueprint's lifecycles call, by service. A removed one is as much a change as a new one.
+/// The API operations that the lifecycles of each blueprint call, by service. A missing operation fails the check
+/// just as an additional one does.
 const CALLED: &str = include_str!("operations.txt");
 
-/// Each request that a step of a plan can send occurs in its lifecycle: reads, writes, deletes and purges.
+/// Every request that a step of a plan can send (read, write, delete, purge) occurs in the recorded lifecycle.
 pub(crate) fn every_act(recorded: &Recorded) -> String {
     let (mut faults, mut acts, mut kinds) = (Faults::default(), 0, BTreeSet::new());
     let mut steps = BTreeSet::new();
@@ -44,11 +46,12 @@ fn line(request: &Request) -> String {
     format!("{} {}", request.method, request.path)
 }
 
-/// What each step of a plan can send, given the outputs of the steps when the tenant was ready.
+/// Each step of a lifecycle's plan with the requests that it can send, given the outputs that the steps had when the
+/// tenant was ready.
 fn acts_of(lifecycle: &RecordedLifecycle) -> Vec<(String, Kind, Vec<Request>)> {
     let outputs = lifecycle.ready.outputs();
     let mut acts = Vec::new();
-    // The isolation check makes its requests in another way; the lifecycles contain them.
+    // The isolation check is left out: it has no request of its own per step. The lifecycles contain its requests.
     let steps = lifecycle.ready.plan.steps.iter().filter(|(_, planned)| planned.kind() != Kind::Isolation);
     for (name, planned) in steps {
         let rendered = lifecycle.ready.plan.render(name, &outputs).unwrap();
@@ -67,7 +70,7 @@ fn acts_of(lifecycle: &RecordedLifecycle) -> Vec<(String, Kind, Vec<Request>)> {
     acts
 }
 
-/// The operations of each blueprint are exactly those of the list.
+/// The operations that each blueprint calls are exactly those listed in `operations.txt`.
 pub(crate) fn every_operation(recorded: &Recorded) -> String {
     let mut called: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for lifecycle in &recorded.lifecycles {
@@ -88,8 +91,8 @@ pub(crate) fn every_operation(recorded: &Recorded) -> String {
     format!("{count} operations, by blueprint")
 }
 
-/// A poll is a GET of exactly the URL that an answer gave, and is answered in the form of its header (Microsoft, "Track
-/// asynchronous Azure operations"). No description contains this.
+/// A poll is a GET of exactly the URL that an earlier answer gave, and its answer has the form that belongs to the
+/// header with that URL (Microsoft, "Track asynchronous Azure operations"). No API description contains poll URLs.
 pub(crate) fn every_poll(recorded: &Recorded) -> String {
     let (mut faults, mut count) = (Faults::default(), BTreeMap::<&str, usize>::new());
     for lifecycle in &recorded.lifecycles {
@@ -116,13 +119,13 @@ pub(crate) fn every_poll(recorded: &Recorded) -> String {
     count.iter().map(|(header, times)| format!("{times} of {header}")).collect::<Vec<_>>().join(", ")
 }
 
-/// The poll URLs of an answer, with their headers.
+/// The poll URL of an answer, with the name of the header that it came in. `None` if the answer has none.
 fn urls(exchange: &Exchange) -> Option<(&str, &str)> {
     let header = |name: &'static str| Some((exchange.reply.header(name)?, name));
     header("azure-asyncoperation").or_else(|| header("location"))
 }
 
-/// Whether a value is a text that is not empty.
+/// Whether a JSON value is a text that is not empty.
 pub(crate) fn says_something(value: Option<&Value>) -> bool {
     value.and_then(Value::as_str).is_some_and(|text| !text.is_empty())
 }

@@ -10,33 +10,33 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tenantry_core::steps::{Api, Method};
 
-/// The namespace of Graph's own types and actions.
+/// The namespace that Graph's description puts before the names of its own types and actions.
 const NAMESPACE: &str = "microsoft.graph.";
 
-/// One description, of one service in one version.
+/// The API description of one service in one version.
 pub(crate) struct Description {
     pub(crate) service: String,
     pub(crate) document: Value,
-    /// The version as its manifest gives it.
+    /// The service's API version, as the manifest of the descriptions states it.
     pub(crate) version: String,
-    /// Rules of path parameters by name, collected over the whole service.
+    /// The manifest's additional rules for path parameters, by parameter name, collected over the whole service.
     rules: Value,
     api: Api,
 }
 
-/// All descriptions.
+/// All API descriptions that are compared with the program's requests.
 pub(crate) struct Descriptions {
     folder: PathBuf,
     all: Vec<Description>,
 }
 
-/// An operation, with its parameters in a path.
+/// An operation of a description, found for a request.
 pub(crate) struct Operation<'a> {
     pub(crate) of: &'a Description,
     pub(crate) template: &'a str,
     path_item: &'a Value,
     pub(crate) details: &'a Value,
-    /// Path parameters by name, decoded.
+    /// The path parameters of the request: name and percent-decoded value.
     pub(crate) given: BTreeMap<String, String>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn read(file: &Path) -> Value {
 }
 
 impl Descriptions {
-    /// The descriptions beside the repository; `None` if they are missing.
+    /// Loads the descriptions from `../shared/azure-specs`; `None` if that folder has no manifest.
     pub(crate) fn load() -> Option<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/azure-specs");
         if !folder.join("MANIFEST.json").is_file() {
@@ -58,7 +58,7 @@ impl Descriptions {
             let api = match document["host"].as_str() {
                 Some("management.azure.com") => Api::Arm,
                 _ if service == "graph" => Api::Graph,
-                // Data planes that the program does not call.
+                // Data-plane APIs that the program does not call.
                 _ => return None,
             };
             let version = facts["api_version"].as_str()?.to_owned();
@@ -69,7 +69,7 @@ impl Descriptions {
         Some(Self { folder, all })
     }
 
-    /// The operation of a method and a path without its query.
+    /// Finds the operation with this method whose path template matches `path`, which has no query.
     pub(crate) fn find(&self, api: Api, method: Method, path: &str) -> Result<Operation<'_>, String> {
         let path = match api {
             Api::Graph => path.strip_prefix("/v1.0").ok_or("Graph's paths begin with /v1.0")?,
@@ -82,7 +82,8 @@ impl Descriptions {
                 let parts: Vec<&str> = template.split('?').next().unwrap().split('/').skip(1).collect();
                 let mut given = BTreeMap::new();
                 let literal = template.len() - placeholders(template);
-                // Graph accepts the name of an action without the namespace that the description has.
+                // Graph's description writes the namespace before the name of an action; Graph also accepts the
+                // action without it.
                 let action = |part: &&str| method == Method::Post && part.starts_with(NAMESPACE);
                 let last = parts.last().copied().filter(action).map(|part| &part[NAMESPACE.len()..]);
                 let short: Vec<&str> = parts.iter().copied().take(parts.len() - 1).chain(last).collect();
@@ -104,7 +105,7 @@ impl Descriptions {
         Ok(operation)
     }
 
-    /// The operation that creates a resource of a type, such as `Microsoft.ServiceBus/namespaces/queues`.
+    /// Finds the PUT that creates a resource of a type, such as `Microsoft.ServiceBus/namespaces/queues`.
     pub(crate) fn making(&self, of: &str) -> Option<Operation<'_>> {
         let (provider, types) = of.split_once('/')?;
         let path: String = types.split('/').map(|part| format!("/{part}/{{}}")).collect();
@@ -126,12 +127,12 @@ impl Descriptions {
         })
     }
 
-    /// The description of a service.
+    /// The description of a service, by the service's name in the manifest.
     pub(crate) fn service(&self, name: &str) -> Option<&Description> {
         self.all.iter().find(|description| description.service == name)
     }
 
-    /// Microsoft's examples of an operation, by their path below the folder.
+    /// Microsoft's examples for an operation: the file's path below the folder of the descriptions, and its content.
     pub(crate) fn examples(&self, service: &str, operation: &str) -> Vec<(String, Value)> {
         let Ok(files) = fs::read_dir(self.folder.join("examples").join(service)) else { return Vec::new() };
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -142,7 +143,7 @@ impl Descriptions {
         named.map(|path| (path.clone(), read(&self.folder.join(&path)))).collect()
     }
 
-    /// Examples that violate Microsoft's own description.
+    /// The examples that violate Microsoft's own description: the key is the example's path.
     pub(crate) fn deviating(&self) -> Value {
         read(&self.folder.join("EXAMPLE_DEVIATIONS.json"))["deviating"].clone()
     }
@@ -152,7 +153,7 @@ impl Description {
     fn paths(&self) -> impl Iterator<Item = (&str, &Value)> {
         let of = |name: &str| self.document.get(name).and_then(Value::as_object).into_iter().flatten();
         let all = of("paths").chain(of("x-ms-paths")).map(|(template, item)| (template.as_str(), item));
-        // `/{resourceId}` and similar templates would match any path.
+        // Templates such as `/{resourceId}` are skipped: they would match any path.
         all.filter(|(template, _)| !template.starts_with("/{") || template.matches('/').count() > 1)
     }
 
@@ -160,7 +161,7 @@ impl Description {
         self.api == Api::Graph
     }
 
-    /// The target of a `$ref`, or the node itself.
+    /// The target of a `$ref`; any other node is returned as it is.
     pub(crate) fn resolved<'a>(&'a self, node: &'a Value) -> &'a Value {
         match node.get("$ref").and_then(Value::as_str) {
             Some(link) => self.resolved(self.document.pointer(link.trim_start_matches('#')).unwrap()),
@@ -170,12 +171,12 @@ impl Description {
 }
 
 impl Operation<'_> {
-    /// Service and operation, which identify it.
+    /// The service's name and the operation id, which together identify an operation.
     pub(crate) fn id(&self) -> (String, String) {
         (self.of.service.clone(), self.details["operationId"].as_str().unwrap().to_owned())
     }
 
-    /// Its parameters: location (`path`, `query`, `header`, `body`), name and declaration.
+    /// The operation's parameters: location (`path`, `query`, `header`, `body`), name and declaration.
     pub(crate) fn parameters(&self) -> Vec<(&str, &str, &Value)> {
         let lists = [&self.path_item["parameters"], &self.details["parameters"]];
         let all = lists.into_iter().filter_map(Value::as_array).flatten();
@@ -186,7 +187,7 @@ impl Operation<'_> {
             .collect()
     }
 
-    /// The manifest's alternative rules for a path parameter.
+    /// The manifest's rules for a path parameter. A value has to follow at least one of them, if there are any.
     pub(crate) fn rules(&self, name: &str) -> Vec<&Value> {
         self.of.rules.get(name).and_then(Value::as_array).into_iter().flatten().collect()
     }
@@ -215,19 +216,21 @@ impl Operation<'_> {
         headers.into_iter().flatten().map(|(name, _)| name.to_lowercase()).collect()
     }
 
-    /// The schema of a status: `None` if the status is not declared, `Some(None)` if the answer has no body.
+    /// The schema of the answer with this status: `None` if the status is not declared, `Some(None)` if the answer
+    /// has no body.
     pub(crate) fn response(&self, status: u16) -> Option<Option<&Value>> {
         let response = self.declared(status)?;
         Some(response.get("schema").or_else(|| response.pointer("/content/application~1json/schema")))
     }
 }
 
-/// How many characters of a template are placeholders.
+/// The number of characters in a path template that belong to placeholders.
 fn placeholders(template: &str) -> usize {
     template.split('{').skip(1).filter_map(|rest| Some(rest.find('}')? + 2)).sum()
 }
 
-/// Whether a template matches a path. Scopes and whole ids span several segments.
+/// Whether a path template matches a path, both split at slashes. Fills `given` with the path parameters. A parameter
+/// such as `scope` or `resourceId` spans several segments.
 fn matches(parts: &[&str], segments: &[&str], given: &mut BTreeMap<String, String>) -> bool {
     let (Some((part, parts)), Some(first)) = (parts.split_first(), segments.first()) else {
         return parts.is_empty() && segments.is_empty();

@@ -1,4 +1,5 @@
-//! Microsoft's example answers, given to the step that would receive them.
+//! Gives Microsoft's example answers to the step that would receive them, and reports answers that the step does not
+//! understand.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ use tenantry_core::{
 
 use crate::description::Operation;
 
-/// An example's answers by status, each with what was not understood in it.
+/// Judges each answer of an example: its status, and what was not understood in it (`None` if all was).
 pub(crate) fn judge(of: &Operation<'_>, request: &Request, example: &Value) -> Vec<(String, Option<String>)> {
     let answers = example["responses"].as_object().unwrap();
     answers
@@ -32,7 +33,8 @@ pub(crate) fn judge(of: &Operation<'_>, request: &Request, example: &Value) -> V
         .collect()
 }
 
-/// Some examples have a placeholder for an id (`string`, `{subscription-id}`), which no service answers.
+/// Completes an id that is only a placeholder in an example (`string`, `{subscription-id}`): no service answers such
+/// ids.
 fn with_an_id(mut body: Value) -> Value {
     let written = body.get("id").and_then(Value::as_str).filter(|id| id.contains('{') || *id == "string");
     if let Some(written) = written.map(str::to_owned) {
@@ -46,9 +48,10 @@ fn with_an_id(mut body: Value) -> Value {
     body
 }
 
-/// Whether the step understands the answer. Refusals are answers too; no example may be unreadable.
+/// Whether the steps understand the answer. An error answer may be understood as a failure; no answer of an example
+/// may be unreadable.
 fn understood(of: &Operation<'_>, request: &Request, reply: &Reply) -> Result<(), Failure> {
-    // An operation in progress is polled again; only a last answer has to show the resource.
+    // While an operation is in progress, the step polls. Only the final answer has to show the resource.
     if request.method != Method::Get && operation::after_write(reply)? != Progress::Done {
         return Ok(());
     }
@@ -66,7 +69,7 @@ fn understood(of: &Operation<'_>, request: &Request, reply: &Reply) -> Result<()
     Ok(())
 }
 
-/// Any comparison is fine, except that the answer is unreadable.
+/// Accepts every result except the failure that says that an answer is unreadable.
 fn sensible<T>(judged: Result<T, Failure>) -> Result<(), Failure> {
     let nonsense = Failure::nonsense("").cause;
     match judged {
@@ -75,13 +78,13 @@ fn sensible<T>(judged: Result<T, Failure>) -> Result<(), Failure> {
     }
 }
 
-/// The steps that receive answers of an operation, each with whether it reads a soft-deleted object.
+/// The steps that receive the answers of an operation, each with whether the answer shows a soft-deleted object.
 fn receivers(of: &Operation<'_>, reply: &Reply) -> Result<Vec<(PlannedStep, bool)>, Failure> {
     if of.template.to_lowercase().contains("/roleassignments") {
         let grant = json!({"scope": "/subscriptions/s", "roleDefinitionId": "r", "principalId": "p"});
         return Ok(vec![(planned(Kind::RoleAssignment, &grant)?, false)]);
     }
-    // Not for a step: the isolation check reads them.
+    // Only the isolation check reads these, so no step receives them.
     let template = of.template.to_lowercase();
     if template.contains("/roledefinitions") || template.ends_with("/federatedidentitycredentials") {
         return Ok(Vec::new());
@@ -98,7 +101,7 @@ fn receivers(of: &Operation<'_>, reply: &Reply) -> Result<Vec<(PlannedStep, bool
     kinds.map(|kind| Ok((planned(kind, &fields)?, false))).collect()
 }
 
-/// The executed step.
+/// The step that is made from a planned step.
 fn step(planned: &PlannedStep) -> Result<Box<dyn Step>, Failure> {
     let name: StepName = "it".parse().unwrap();
     let plan = Plan {

@@ -13,10 +13,11 @@ use crate::{
     templates::Infra,
 };
 
-/// Members of Bicep that are not part of the body.
+/// Members of a Bicep resource that are not part of the body that Azure receives.
 const BESIDE: [&str; 4] = ["name", "parent", "scope", "dependsOn"];
 
-/// Types that are described only inside others: type, service, definition.
+/// Resource types without an operation of their own in the descriptions: type, service, and the definition that
+/// describes the type as part of another one.
 const INSIDE: [(&str, &str, &str); 4] = [
     ("Microsoft.Network/natGateways", "network", "NatGateway"),
     ("Microsoft.Network/networkSecurityGroups", "network", "NetworkSecurityGroup"),
@@ -24,7 +25,8 @@ const INSIDE: [(&str, &str, &str); 4] = [
     ("Microsoft.Network/virtualNetworks/virtualNetworkPeerings", "network", "VirtualNetworkPeering"),
 ];
 
-/// Types that the available descriptions leave out; their members are from Bicep's own types.
+/// Types that the available descriptions leave out, so that they are not compared. Bicep's own types check their
+/// members.
 const NOT_DESCRIBED: [&str; 11] = [
     "Microsoft.Insights/actionGroups",
     "Microsoft.Insights/metricAlerts",
@@ -35,17 +37,18 @@ const NOT_DESCRIBED: [&str; 11] = [
     "Microsoft.Storage/storageAccounts/blobServices/containers",
     "Microsoft.Web/serverfarms",
     "Microsoft.Web/sites",
-    // Inside the site.
+    // Child resources that are declared inside the site, without a provider in their type.
     "basicPublishingCredentialsPolicies",
     "config",
 ];
 
-/// A placeholder for a value that only a deployment has.
+/// The placeholder for a value that is known only when the template is deployed.
 fn unknown() -> Value {
     json!({"unknown until": "it is deployed"})
 }
 
-/// A body with the known values; of two alternatives the first or the second.
+/// The JSON body of a Bicep expression with the values that are known. Of a conditional's two alternatives, `first`
+/// selects the first or the second. `None` if the expression is null.
 fn body(expr: &Expr, first: bool) -> Option<Value> {
     Some(match expr {
         Expr::Null => return None,
@@ -73,7 +76,7 @@ fn faults(of: &Description, schema: &Value, body: &Value) -> Vec<String> {
     errors.filter(|(at, _)| known(at)).map(|(at, error)| format!("{error} at {at:?}")).collect()
 }
 
-/// A resource in a loop is represented by its element.
+/// The body of a resource. For a resource in a loop, the body of the loop's element.
 fn element(resource: &Declaration) -> &Expr {
     match resource.body.as_ref() {
         Some(Expr::For(_, _, element)) => element,
@@ -82,7 +85,7 @@ fn element(resource: &Declaration) -> &Expr {
     }
 }
 
-/// The faults of a resource; empty if it is not described.
+/// The differences between a resource and the description of its type; `None` if its type is not described.
 fn wrong(descriptions: &Descriptions, resource: &Declaration, of: &str) -> Option<Vec<String>> {
     let (_, version) = resource.of.split_once('@').unwrap_or_default();
     let inside = INSIDE.iter().find(|(name, ..)| *name == of);
@@ -109,7 +112,7 @@ fn wrong(descriptions: &Descriptions, resource: &Declaration, of: &str) -> Optio
     Some(wrong)
 }
 
-/// All faults, the number of compared resources, and the types that are not described.
+/// Compares all resources: the differences, the number of compared resources, and the types that are not described.
 fn compare(descriptions: &Descriptions, infra: &Infra) -> (Vec<String>, usize, BTreeSet<String>) {
     let (mut faults, mut compared, mut left) = (Vec::new(), 0, BTreeSet::new());
     let all = infra.templates.iter().flat_map(|template| template.resources());
@@ -126,7 +129,7 @@ fn compare(descriptions: &Descriptions, infra: &Infra) -> (Vec<String>, usize, B
     (faults, compared, left)
 }
 
-/// Every resource of infra/ whose type is described matches its description.
+/// Every resource of `infra/` whose type is described matches its description.
 pub(crate) fn resources(recorded: &Recorded) -> String {
     let (faults, count, left) = compare(&recorded.descriptions, &Infra::read());
     assert!(faults.is_empty(), "{}", faults.join("\n"));
@@ -135,7 +138,8 @@ pub(crate) fn resources(recorded: &Recorded) -> String {
     format!("{count} resources; {} types are not described here", left.len())
 }
 
-/// A seeded fault in a template is found: a member, a value, a type, a version, something that is missing.
+/// The comparison finds each of these errors in a template: a wrong member, value, type or version, or a missing
+/// member.
 pub(crate) fn spoilt(recorded: &Recorded) -> String {
     let infra = Infra::read();
     let cases = [

@@ -41,13 +41,13 @@ use std::{
 use description::{Descriptions, Operation};
 use record::{Exchange, RecordedLifecycle, lifecycles};
 
-/// The input of the checks.
+/// What all checks compare: Microsoft's descriptions and the recorded lifecycles.
 struct Recorded {
     descriptions: Descriptions,
     lifecycles: Vec<RecordedLifecycle>,
 }
 
-/// A check panics if something is wrong, and otherwise returns what it checked.
+/// A check: panics if something is wrong, and otherwise returns a summary of what it compared, for people.
 type Check = fn(&Recorded) -> String;
 
 const CHECKS: [(&str, Check); 10] = [
@@ -105,7 +105,7 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(101) }
 }
 
-/// The checks that the arguments of `cargo test` select; an exit code if there is nothing more to do.
+/// The checks that the arguments of `cargo test` select, or the exit code if no check is to run.
 fn checks() -> Result<Vec<(&'static str, Check)>, ExitCode> {
     /// Options of libtest that are followed by a value.
     const VALUED: [&str; 7] =
@@ -133,8 +133,7 @@ fn checks() -> Result<Vec<(&'static str, Check)>, ExitCode> {
     Ok(CHECKS.into_iter().filter(|(name, _)| asked(name)).collect())
 }
 
-/// Records a fault with the request where it occurs. The same fault at several requests is reported once, with the
-/// first one.
+/// Faults, each with the first request that has it: a fault that occurs at several requests is reported once.
 #[derive(Default)]
 struct Faults(BTreeMap<String, String>);
 
@@ -155,7 +154,7 @@ impl Recorded {
         self.lifecycles.iter().flat_map(|lifecycle| &lifecycle.exchanges)
     }
 
-    /// The operation of each exchange; one without an operation is a fault.
+    /// Each exchange with its operation. A request that no description contains is added to `faults`.
     fn operations(&self, faults: &mut Faults) -> Vec<(Operation<'_>, &Exchange)> {
         let mut found = Vec::new();
         for exchange in self.exchanges() {
@@ -170,7 +169,7 @@ impl Recorded {
     }
 }
 
-/// Every request of every lifecycle is described by Azure: path, query, headers, version and body.
+/// Each request of each lifecycle conforms to Microsoft's description: path, query, headers, version and body.
 fn every_request(recorded: &Recorded) -> String {
     let (mut faults, mut distinct) = (Faults::default(), BTreeSet::new());
     let all = recorded.operations(&mut faults);
@@ -185,7 +184,7 @@ fn every_request(recorded: &Recorded) -> String {
     format!("{} requests of {} operations", all.len(), distinct.len())
 }
 
-/// Every answer of the simulated Azure is described by Azure for that operation and status.
+/// Each answer of the simulated Azure conforms to Microsoft's description of the operation and status.
 fn every_answer(recorded: &Recorded) -> String {
     let (mut faults, mut distinct) = (Faults::default(), BTreeSet::new());
     let mut all = recorded.operations(&mut faults);
@@ -201,8 +200,8 @@ fn every_answer(recorded: &Recorded) -> String {
     format!("{} answers of {} operations and statuses", all.len(), distinct.len())
 }
 
-/// Every example of Microsoft for an operation in use is understood by the step that would receive it, except for those
-/// that violate Microsoft's own description.
+/// The step that would receive them understands Microsoft's examples of all operations in use. Examples that violate
+/// Microsoft's own description are left out.
 fn every_example(recorded: &Recorded) -> String {
     let mut faults = Faults::default();
     let called: BTreeMap<_, _> = recorded
@@ -232,7 +231,7 @@ fn every_example(recorded: &Recorded) -> String {
     }
     faults.none();
     assert!(judged > 40, "only {judged} examples");
-    // Except for Graph, whose description has no examples at all.
+    // Operations of Graph are not in this list: Graph's description has no examples.
     assert_eq!(without, ["Providers_Register", "ResourceGroups_Get"], "operations without an example");
     format!("{judged} answers to {} operations; {left_out} examples left out as deviating", called.len())
 }

@@ -1,5 +1,5 @@
-//! Complete lifecycles of tenants of every shipped blueprint against the simulated Azure, with all requests and
-//! answers.
+//! Records complete lifecycles of tenants of every shipped blueprint against the simulated Azure: all requests with
+//! their answers.
 
 use std::sync::{Arc, Mutex};
 
@@ -31,23 +31,23 @@ use crate::{
     unregistered::UnregisteredProviders,
 };
 
-/// A request with its answer.
+/// A request with the answer to it.
 #[derive(Clone)]
 pub(crate) struct Exchange {
     pub(crate) request: Request,
     pub(crate) reply: Reply,
 }
 
-/// A complete lifecycle: its requests and answers, and the tenant when it was first ready.
+/// A recorded lifecycle: its requests and answers, and the tenant's document when the tenant was first ready.
 pub(crate) struct RecordedLifecycle {
     pub(crate) blueprint: String,
     pub(crate) ready: Tenant,
     pub(crate) exchanges: Vec<Exchange>,
-    /// Requests to the poll URLs that Azure gave, whose paths are not described.
+    /// Requests to the poll URLs that Azure gave. No API description contains these paths.
     pub(crate) polls: Vec<Exchange>,
 }
 
-/// A transport that records requests and answers.
+/// A transport that records all requests and answers.
 struct Recording {
     inner: UnregisteredProviders,
     seen: Arc<Mutex<Vec<Exchange>>>,
@@ -63,13 +63,13 @@ impl Transport for Recording {
     }
 }
 
-/// The lifecycle of one tenant: a sign-up, updates, a deprovision.
+/// The lifecycle of one tenant to be recorded: a sign-up, an update and a deprovision.
 struct Lifecycle {
     blueprint: Blueprint,
     messages: Vec<(Value, Status)>,
     speed: Speed,
     fault: Fault,
-    /// Whether its application is deleted by hand once it is ready.
+    /// Whether the tenant's application is deleted by hand once the tenant is ready.
     deleted_by_hand: bool,
 }
 
@@ -87,12 +87,12 @@ impl Lifecycle {
         }
     }
 
-    /// Sends every change twice, so that Azure is asked to create existing objects and to delete missing ones.
+    /// Sends every change twice, so that the record also has writes of existing objects and deletes of missing ones.
     fn twice(self) -> Self {
         Self { fault: Fault::EveryChangeTwice, ..self }
     }
 
-    /// Deletes the application by hand, so that the update recreates it.
+    /// Deletes the tenant's application by hand, so that the update recreates it.
     fn deleted_by_hand(self) -> Self {
         Self { deleted_by_hand: true, ..self }
     }
@@ -114,7 +114,8 @@ impl Lifecycle {
             assert_eq!(rest(&fixture, &ports, &id).await, *end, "{message:#}");
             if ready.is_none() {
                 ready = ports.store.load(&id).await.unwrap();
-                // The isolation check of many tenants makes requests that the one of a single tenant does not.
+                // The isolation check of several tenants makes requests that the check of a single tenant does not
+                // make.
                 let tenant = ready.clone().unwrap().value;
                 let reports = IsolationScanner::new(ports.clone(), &Isolation::default())
                     .verify(&as_three(tenant))
@@ -137,13 +138,13 @@ impl Lifecycle {
     }
 }
 
-/// Operations of Graph that this excerpt of its description leaves out: the owners of a service principal (Microsoft
+/// Whether this copy of Graph's description leaves out the operation: the owners of a service principal (Microsoft
 /// Graph, "List owners of a servicePrincipal").
 fn left_out(request: &Request) -> bool {
     request.path.starts_with("/v1.0/servicePrincipals/") && request.path.contains("/owners?")
 }
 
-/// Reconciles a tenant until nothing is left to do.
+/// Reconciles a tenant until no work is left, and returns its status.
 async fn rest(fixture: &Fixture, ports: &Ports, id: &TenantId) -> Status {
     let reconciler = Reconciler::new(ports.clone(), Settings::local("local"), "recorder".to_owned());
     for _ in 0..400 {
@@ -156,7 +157,7 @@ async fn rest(fixture: &Fixture, ports: &Ports, id: &TenantId) -> Status {
     panic!("{id} never came to rest");
 }
 
-/// The lifecycles of tenants of every shipped blueprint.
+/// Records the lifecycles of tenants of every shipped blueprint.
 pub(crate) async fn lifecycles() -> Vec<RecordedLifecycle> {
     let scaled = |tenant: &str| {
         request(

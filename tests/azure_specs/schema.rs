@@ -9,23 +9,23 @@ use serde_json::{Map, Value, json};
 
 use crate::description::Description;
 
-/// The direction of a body: read-only members are required in answers, and must not be sent.
+/// What a schema is used for. Read-only members may occur in answers, but must not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     Request,
     Answer,
-    /// A hand-written request: a value that Azure may accept some day is treated as a typing error here.
+    /// A resource in a Bicep template. Unlike in a request, a value outside an open enum counts as a typing error.
     Template,
 }
 
 struct Translation<'a> {
     of: &'a Description,
     way: Way,
-    /// Definitions that are referenced and not translated yet.
+    /// Links to definitions that are referenced and not converted yet.
     open: Vec<String>,
 }
 
-/// The members of an object, including its `allOf`.
+/// The members of an object, including those of its `allOf`.
 #[derive(Default)]
 struct Object {
     members: Map<String, Value>,
@@ -33,7 +33,7 @@ struct Object {
     others: Option<Value>,
 }
 
-/// A schema of a description as one document of its own.
+/// Converts a schema of a description into a self-contained JSON Schema.
 pub(crate) fn plain(of: &Description, schema: &Value, way: Way) -> Value {
     let mut translation = Translation { of, way, open: Vec::new() };
     let root = translation.schema(schema);
@@ -112,7 +112,7 @@ impl Translation<'_> {
         Value::Object(plain)
     }
 
-    /// A definition by its name: the choice among its kinds, if it has kinds.
+    /// Converts a named definition. If it has a `discriminator`, the result is a choice among its subtypes.
     fn definition(&mut self, name: &str, node: &Value) -> Value {
         let Some(chosen_by) = node.get("discriminator").and_then(Value::as_str) else {
             return self.schema(node);
@@ -163,7 +163,7 @@ impl Translation<'_> {
             object.required.retain(|name| object.members.get(name) != Some(&json!({"not": {}})));
         }
         match node.get("additionalProperties") {
-            // In Graph's description this stands everywhere and has no meaning.
+            // Graph's description has this at every object, without a meaning.
             Some(others) if others != &json!({"type": "object"}) => object.others = Some(self.others(others)),
             Some(_) | None => {}
         }
@@ -174,9 +174,10 @@ impl Translation<'_> {
         if node.is_object() { self.schema(node) } else { node.clone() }
     }
 
-    /// An object without members accepts any; one with members accepts no others, except for OData's annotations.
+    /// The schema of an object: one with declared members accepts no others, except for OData's annotations; one
+    /// without declared members accepts any.
     fn closed(&self, mut object: Object) -> Value {
-        // ARM shows the type of everything that has an id and a name, which some descriptions leave out.
+        // ARM shows the `type` of everything that has an id and a name; some descriptions leave it out.
         if self.way == Way::Answer && ["id", "name"].iter().all(|name| object.members.contains_key(*name)) {
             object.members.entry("type").or_insert(json!({"type": "string"}));
         }

@@ -1,4 +1,4 @@
-//! Proves that the comparison is strict: real requests and answers with one seeded fault each, which must be found.
+//! Proves that the comparison is strict: it finds a single error in recorded requests and answers.
 
 use serde_json::{Value, json};
 use tenantry_core::steps::{Api, Method, Reply, Request};
@@ -12,7 +12,7 @@ use crate::{
 
 type Spoil<T> = fn(&mut T);
 
-/// The first exchange of an operation, with this status if one is given.
+/// The first exchange of the operation with this id, with the given status if there is one.
 fn first<'a>(
     all: &'a [(Operation<'a>, &'a Exchange)],
     name: &str,
@@ -28,14 +28,15 @@ fn body(request: &mut Request) -> &mut Value {
     request.body.as_mut().unwrap()
 }
 
-/// The faults of a request at the operation of its path.
+/// The faults of a request, compared with the operation of its path.
 fn said(descriptions: &Descriptions, request: &Request) -> Vec<String> {
     let (path, _) = validate::address(request);
     let operation = descriptions.find(request.api, request.method, path).ok().unwrap();
     validate::request(&operation, request)
 }
 
-/// A request with an unknown member, a wrong type, a value that only Azure sets, a bad name and so on.
+/// The comparison finds an unknown member, a wrong type, a value that only Azure sets, a bad name and similar errors
+/// in a request.
 pub(crate) fn request(recorded: &Recorded) -> String {
     let descriptions = &recorded.descriptions;
     let (storage, deployment) = ("StorageAccounts_Create", "OnlineDeployments_CreateOrUpdate");
@@ -66,7 +67,8 @@ pub(crate) fn request(recorded: &Recorded) -> String {
     format!("{count} requests, and 2 that no description knows")
 }
 
-/// An answer with a status that is not declared, an unknown member, a wrong type, an error without its envelope.
+/// The comparison finds an undeclared status, an unknown member, a wrong type, an error without its envelope and
+/// similar errors in an answer.
 pub(crate) fn answer(recorded: &Recorded) -> String {
     let (storage, endpoint) = ("StorageAccounts_GetProperties", "OnlineEndpoints_Get");
     let spoilt: [(&str, u16, Spoil<Reply>, &str); 8] = [

@@ -1,5 +1,5 @@
-//! Answers where the simulated Azure can't: providers that are not registered yet. Only the requests matter then; these
-//! answers are not compared with anything.
+//! Answers that a resource provider is not registered, which the simulated Azure does not do. Only the requests that
+//! follow are of interest; these answers are not compared with a description.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use tenantry::ports::Transport;
 use tenantry_core::steps::{Failure, Method, Reply, Request};
 
-/// The header that marks its answers.
+/// The header that marks these answers, so that they are not compared.
 pub(crate) const HEADER: &str = "x-unregistered";
 
-/// The writes whose first attempt finds the provider not registered.
+/// The resource providers for which the first write is answered with "not registered".
 const UNREGISTERED: [&str; 2] = ["microsoft.cognitiveservices", "microsoft.storage"];
 
 pub(crate) struct UnregisteredProviders {
@@ -27,7 +27,7 @@ impl UnregisteredProviders {
         Self { inner, registered: Mutex::default() }
     }
 
-    /// The answer, unless the simulated Azure has to give it.
+    /// The answer to the first write of an unregistered provider; `None` if the simulated Azure answers the request.
     fn answer(&self, request: &Request) -> Option<Reply> {
         let path = request.path.to_lowercase();
         let is_write = request.method == Method::Put;

@@ -1,4 +1,4 @@
-//! Compares requests and answers with their operation.
+//! Compares requests and answers with the operation that describes them.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::{
     schema::{Way, plain},
 };
 
-/// The headers with poll URLs.
+/// The headers that carry poll URLs.
 const POLLED: [&str; 2] = ["azure-asyncoperation", "location"];
 
-/// Path and query of a request; the query by name, decoded.
+/// Path and query of a request; the query by name, percent-decoded.
 pub(crate) fn address(request: &Request) -> (&str, BTreeMap<String, String>) {
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
     let decoded = |text: &str| percent_decode_str(text).decode_utf8().unwrap().into_owned();
@@ -28,7 +28,7 @@ pub(crate) fn address(request: &Request) -> (&str, BTreeMap<String, String>) {
     (path, pairs.map(pair).collect())
 }
 
-/// The faults of a request to this operation.
+/// The differences between a request and its operation's description.
 pub(crate) fn request(operation: &Operation<'_>, request: &Request) -> Vec<String> {
     let mut wrong = Vec::new();
     let (_, query) = address(request);
@@ -81,14 +81,15 @@ pub(crate) fn request(operation: &Operation<'_>, request: &Request) -> Vec<Strin
     wrong
 }
 
-/// Whether this is an upsert by an alternate key. The description does not distinguish them from other changes; the
-/// rules are those of Graph's documentation ("Upsert application"): 201 with the object when it was created, 204
-/// without when changed.
+/// Whether a request is Graph's upsert by an alternate key. The description does not distinguish upserts from other
+/// changes. Graph's documentation does ("Upsert application"): 201 with the object if the request created it, 204
+/// without a body if it changed it.
 fn upserts(operation: &Operation<'_>, method: Method) -> bool {
     method == Method::Patch && operation.template.contains("='{")
 }
 
-/// The faults of one parameter. A path parameter has to follow its own rule and one of the manifest's.
+/// The faults of one parameter's value. A path parameter has to follow its declaration and one of the manifest's
+/// rules.
 fn parameter(
     operation: &Operation<'_>,
     location: &str,
@@ -111,7 +112,7 @@ fn parameter(
     wrong
 }
 
-/// The part of a parameter's declaration about its value. Its pattern applies to the whole value.
+/// A JSON Schema for a parameter's value, from the parameter's declaration. A pattern applies to the whole value.
 fn rule(declared: &Value) -> Value {
     let mut rule = Map::new();
     for name in ["type", "minLength", "maxLength", "minimum", "maximum", "enum", "uniqueItems", "items"] {
@@ -125,7 +126,7 @@ fn rule(declared: &Value) -> Value {
     Value::Object(rule)
 }
 
-/// The form of ARM's errors, for descriptions that declare none (Azure, common types, `ErrorResponse`).
+/// The schema of ARM's errors, for descriptions that declare none (Azure, common types, `ErrorResponse`).
 fn arm_error() -> Value {
     let text = json!({"type": "string", "minLength": 1});
     json!({
@@ -135,7 +136,7 @@ fn arm_error() -> Value {
     })
 }
 
-/// The faults of an answer of this operation.
+/// The differences between an answer and its operation's description.
 pub(crate) fn answer(operation: &Operation<'_>, method: Method, reply: &Reply) -> Vec<String> {
     let refused_by_arm = reply.status >= 400 && !operation.of.is_graph();
     let mut wrong = if refused_by_arm { faults(&arm_error(), &reply.body) } else { Vec::new() };
@@ -168,7 +169,8 @@ pub(crate) fn answer(operation: &Operation<'_>, method: Method, reply: &Reply) -
     wrong
 }
 
-/// The faults of the answer of an `Azure-AsyncOperation` URL: 200 with a status, and an error if that is a failure.
+/// The faults of an answer from an `Azure-AsyncOperation` URL: it has to be 200 with a status, and with an error if
+/// the status is a failure.
 pub(crate) fn operation_answer(reply: &Reply) -> Vec<String> {
     let mut wrong = Vec::new();
     let status = reply.body.get("status").and_then(Value::as_str).unwrap_or_default();
@@ -182,7 +184,8 @@ pub(crate) fn operation_answer(reply: &Reply) -> Vec<String> {
     wrong
 }
 
-/// The faults of the answer of a `Location` URL: 202 while it runs, 200 or 204 once it is done, else an error.
+/// The faults of an answer from a `Location` URL: it has to be 202 while the operation runs, 200 or 204 once the
+/// operation is done, or an error.
 pub(crate) fn location_answer(reply: &Reply) -> Vec<String> {
     match reply.status {
         200 | 202 | 204 => Vec::new(),
@@ -195,7 +198,7 @@ fn bare(operation: &Operation<'_>, schema: &Value) -> bool {
     operation.of.resolved(schema).pointer("/properties/code").is_some()
 }
 
-/// The schema of the object that an answer names: Graph declares an ancestor where it may be one of many types.
+/// The schema for an answer's body. Where Graph declares only a base type, the answer names the actual type.
 fn shown(declared: &Value, reply: &Reply) -> Value {
     match reply.body.get("@odata.type").and_then(Value::as_str) {
         Some(name) => json!({"$ref": format!("#/components/schemas/{}", name.trim_start_matches('#'))}),

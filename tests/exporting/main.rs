@@ -1,5 +1,5 @@
-//! How long requests are held back to keep to a limit: the one metric that the simulated Azure does not cause. The
-//! exporter runs in this process, and then records everything in the process, so this is a test target of its own.
+//! Tests the metric of how long requests are delayed to keep to Azure's limits: the only metric that the simulated
+//! Azure does not cause. The exporter records everything in its process, so this test is a target of its own.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -23,7 +23,7 @@ use collector::Collector;
 use testkit::fixture::Jumping;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_held_back_is_measured_and_what_the_sender_does_not_want_recorded_is_not() {
+async fn throttle_delays_are_measured_and_requests_of_unsampled_traces_are_not_exported() {
     let collector = Collector::new().await;
     let to = Export {
         endpoint: collector.url.parse().unwrap(),

@@ -1,4 +1,4 @@
-//! The arguments: those of libtest that have a meaning here, and those of `cargo xtask fuzz`.
+//! The arguments of the fuzz tests: the options of libtest that have a meaning here, and those of `cargo xtask fuzz`.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use tenantry::ports::{Clock as _, SystemClock};
 use super::targets;
 
 pub(crate) struct Arguments {
-    /// Parts of names of targets; all when there is none.
+    /// Parts of the names of the targets to run; all targets run if there is none.
     filters: Vec<String>,
-    /// Only targets with exactly this name.
+    /// Only targets whose whole name is a filter run.
     exact: bool,
-    /// The number of inputs for each target; the default number of a test if neither this nor a time is given.
+    /// The number of inputs for each target. If neither this nor `seconds` is given, a test uses its default.
     inputs: Option<u64>,
-    /// The time for all targets together.
+    /// The time in seconds for all targets together; `None` if only the number of inputs limits the run.
     seconds: Option<u64>,
     /// The seed of all random choices.
     pub(crate) seed: u64,
@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// `None` when there is nothing more to do.
+    /// Reads the arguments; `None` if nothing is to be run.
     pub(crate) fn read(mut given: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         /// Options of libtest that are followed by a value.
         const VALUED: [&str; 7] =
@@ -43,7 +43,8 @@ impl Arguments {
                 "--seed" => seed = Some(number(&value("a number")?)?),
                 "--long" => read.long = true,
                 valued if VALUED.contains(&valued) => drop(given.next()),
-                // Cargo's own tools pass flags that have no meaning here; other unknown flags are reported.
+                // `cargo test` passes flags that have no meaning here, which are ignored. In a long run, unknown
+                // flags are errors.
                 flag if flag.starts_with('-') && read.long => return Err(format!("{flag} is not known")),
                 flag if flag.starts_with('-') => {}
                 _ => read.filters.push(argument),
@@ -55,18 +56,19 @@ impl Arguments {
             return Err(format!("there is no target {name}; there are {}", all.join(", ")));
         }
         read.exact |= read.long;
-        // A test is the same on every run; a long run has a new seed each time, and prints it.
+        // A test uses the same seed on every run. A long run takes its seed from the clock and prints it.
         let drawn = || if read.long { SystemClock.now().as_second().unsigned_abs() } else { read.seed };
         read.seed = seed.unwrap_or_else(drawn);
         Ok(Some(read))
     }
 
-    /// Arguments for a run with this many inputs of the first seed, which saves nothing.
+    /// Arguments for a run with this many inputs and seed 1, which saves no findings.
     pub(crate) fn quiet(inputs: u64) -> Self {
         Self { filters: Vec::new(), exact: false, inputs: Some(inputs), seconds: None, seed: 1, long: false }
     }
 
-    /// The numbers of the inputs for one target, until there are enough or its share of the time is over.
+    /// The numbers of the inputs for one target; ends after the last input or when the target's share of the time is
+    /// over.
     pub(crate) fn budget(&self, default: u64) -> impl Iterator<Item = u64> + use<> {
         let targets = targets::ALL.iter().filter(|(name, _)| self.asks_for(name)).count().max(1) as u64;
         let share = self.seconds.map(|seconds| Duration::from_millis(seconds * 1000 / targets));

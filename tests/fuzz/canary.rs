@@ -1,16 +1,16 @@
-//! A secret that must not come out again. The checks insert it themselves, so that an input is all that a finding
-//! needs.
+//! A secret that must not appear in any output. The checks insert it themselves, so the input alone reproduces a
+//! finding.
 
 use serde_json::{Value, json};
 
 use super::{draw::Draw, tree};
 
-/// Letters that nothing else produces.
+/// The secret: a text that nothing else contains.
 pub(crate) const CANARY: &str = "Zk3vQmFyCANARYbmF6cXV4MTIz9NA7b";
-/// A part of the secret, which must not come out either.
+/// Parts of the secret, which must not appear either.
 const PARTS: [&str; 2] = ["Zk3vQmFy", "XV4MTIz9NA7b"];
 
-/// Fails if the secret can be read in a text.
+/// Fails if `text` contains the secret or a part of it; `output` names the text in the failure message.
 #[track_caller]
 pub(crate) fn is_not_in(text: &str, output: &str) {
     for part in PARTS {
@@ -18,7 +18,7 @@ pub(crate) fn is_not_in(text: &str, output: &str) {
     }
 }
 
-/// The JSON with the secret instead of one of its texts; `None` if it has none.
+/// The input with one of its JSON texts replaced by the secret; `None` if it is not JSON or has no text.
 pub(crate) fn instead_of_a_text(draw: &mut Draw, input: &[u8]) -> Option<Value> {
     let mut whole: Value = serde_json::from_slice(input).ok()?;
     let mut texts = tree::pointers(&whole);
@@ -30,7 +30,7 @@ pub(crate) fn instead_of_a_text(draw: &mut Draw, input: &[u8]) -> Option<Value> 
     Some(whole)
 }
 
-/// Forms in which services write a secret into an answer.
+/// The forms in which services write a secret into an answer.
 const SHAPES: [fn() -> String; 16] = [
     || json!({ "primaryKey": CANARY }).to_string(),
     || json!({"passwordCredentials": [{"secretText": CANARY}]}).to_string(),
@@ -50,7 +50,7 @@ const SHAPES: [fn() -> String; 16] = [
     || format!("-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----"),
 ];
 
-/// A text with the secret in it, in one of the forms.
+/// A text that contains the secret in one of these forms.
 pub(crate) fn shaped(draw: &mut Draw) -> String {
     draw.of_these(&SHAPES)()
 }

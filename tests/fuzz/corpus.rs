@@ -1,4 +1,5 @@
-//! The initial inputs: files beside the targets, the examples, the fixtures and the other tests' bad inputs.
+//! The inputs that a fuzz target starts with: the files of its corpus, the examples, the fixtures and the bad inputs
+//! of other tests.
 
 use std::{fs, path::PathBuf};
 
@@ -6,12 +7,13 @@ pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All files below a folder of the repository with this ending (any, if it is empty), in the order of their paths.
+/// The contents of all files with this extension (any, if it is empty) below a folder of the repository, in the order
+/// of their paths.
 pub(crate) fn files(folder: &str, ending: &str) -> Vec<Vec<u8>> {
     let mut folders = vec![root().join(folder)];
     let mut paths = Vec::new();
     while let Some(folder) = folders.pop() {
-        // A target without a corpus of its own has no folder.
+        // A target without a corpus has no folder.
         for entry in fs::read_dir(folder).into_iter().flatten() {
             let path = entry.unwrap().path();
             if path.is_dir() {
@@ -25,7 +27,7 @@ pub(crate) fn files(folder: &str, ending: &str) -> Vec<Vec<u8>> {
     paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
-/// The inputs that have made a target fail before, with the names of their files.
+/// The inputs that made a target fail in an earlier run, with the names of their files.
 pub(crate) fn regressions(target: &str) -> Vec<(String, Vec<u8>)> {
     let folder = root().join("tests/fuzz/regressions").join(target);
     let mut found: Vec<(String, Vec<u8>)> = fs::read_dir(folder)
@@ -40,7 +42,7 @@ pub(crate) fn regressions(target: &str) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// Saves a failing input, so that every later run tries it.
+/// Saves a failing input, so that every later run tries it, and returns the file's path.
 pub(crate) fn remember(target: &str, input: &[u8]) -> PathBuf {
     let folder = root().join("tests/fuzz/regressions").join(target);
     fs::create_dir_all(&folder).unwrap();

@@ -1,4 +1,4 @@
-//! Random numbers that are determined by a seed.
+//! Random numbers that a seed determines.
 
 use super::rng::Rng;
 
@@ -9,7 +9,7 @@ impl Draw {
         Self(Rng::at(seed))
     }
 
-    /// Random numbers that are determined by an input.
+    /// Random numbers that the input determines: the same input is always checked in the same way.
     pub(crate) fn of(input: &[u8]) -> Self {
         // FNV-1a.
         Self(Rng::at(input.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -21,7 +21,7 @@ impl Draw {
         self.0.next()
     }
 
-    /// A number below `end`; 0 if there is none.
+    /// A number from 0 to `end - 1`; 0 if `end` is 0.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % (end.max(1) as u64)).unwrap_or_default()
     }
@@ -30,7 +30,7 @@ impl Draw {
         self.below(many) == 0
     }
 
-    /// One of some items, of which there must be at least one.
+    /// One of `these`, which must not be empty.
     pub(crate) fn of_these<'a, T>(&mut self, these: &'a [T]) -> &'a T {
         &these[self.below(these.len())]
     }

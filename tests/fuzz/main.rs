@@ -1,12 +1,13 @@
-//! Fuzz tests: every decoder gets generated inputs, and has to fulfil its guarantees.
+//! Fuzz tests: every decoder gets generated inputs and has to keep its guarantees.
 //!
-//! `cargo test --test fuzz` replays the corpus and every input that has ever made a target fail, then generates some
-//! thousands of new ones per target, the same ones on every run. `cargo xtask fuzz [--seconds N | --inputs N] [--seed
-//! S] [TARGETS]` runs for the given time. docs/decisions/0026 gives the reasons for this design.
+//! `cargo test --test fuzz` replays the corpus and every input that has ever made a target fail, then generates
+//! thousands of new inputs per target, the same ones on every run. `cargo xtask fuzz [--seconds N | --inputs N]
+//! [--seed S] [TARGETS]` runs for the given time or number of inputs. docs/decisions/0026 gives the reasons for this
+//! design.
 //!
-//! Every target guarantees: no panic, an answer of a type, the same answer for the same input, and no more memory and
-//! text than the input's size allows. The targets add their own guarantees. The target `fuzzer` is a decoder that
-//! violates them, to prove that violations are found.
+//! Every target guarantees that it does not panic, that it decides the same for the same input, and that it uses no
+//! more memory than the input's size allows. Targets add their own guarantees. The target `fuzzer` runs a decoder
+//! that violates guarantees, to prove that the fuzzer finds violations.
 
 #![expect(
     clippy::unwrap_used,
@@ -36,7 +37,7 @@ use std::process::ExitCode;
 use arguments::Arguments;
 use peak_alloc::PeakAlloc;
 
-/// Measures the memory of a check.
+/// Measures how much memory a check needs.
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 

@@ -1,4 +1,4 @@
-//! New inputs from known ones: bytes are flipped, doubled, cut out and moved, and JSON is changed as JSON.
+//! Makes new inputs from known ones: changes bytes, or changes JSON as JSON.
 
 use super::{draw::Draw, tree};
 
@@ -62,10 +62,10 @@ const TEXTS: [&str; 56] = [
     "=",
 ];
 
-/// Bytes that are not UTF-8, or end a text.
+/// Bytes that are not valid UTF-8 or that end a text.
 const BYTES: [u8; 10] = [0x00, 0x7f, 0x80, 0xbf, 0xc0, 0xed, 0xf4, 0xfe, 0xff, 0x22];
 
-/// An input from a known one, possibly with a part of another one. At most `most` bytes long.
+/// Makes an input from a known one, possibly with a part of another known one. At most `most` bytes long.
 pub(crate) fn mutant(draw: &mut Draw, known: &[Vec<u8>], tokens: &[&str], most: usize) -> Vec<u8> {
     let mut input = draw.of_these(known).clone();
     let many = if draw.one_in(4) { 12 } else { 3 };
@@ -119,7 +119,7 @@ fn bytes(draw: &mut Draw, mut input: Vec<u8>, known: &[Vec<u8>], tokens: &[&str]
     input
 }
 
-/// Something that is opened many times, at the start of the input or in its middle.
+/// Inserts a deeply nested structure at the start of the input or at a random position.
 fn nested(draw: &mut Draw, input: &[u8], most: usize) -> Vec<u8> {
     const PAIRS: [(&str, &str); 7] = [
         ("[", "]"),

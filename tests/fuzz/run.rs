@@ -1,4 +1,4 @@
-//! The run of one target: the corpus, earlier findings, and new inputs.
+//! Runs one target: its corpus, earlier findings, and new inputs.
 
 use std::{
     collections::BTreeSet,
@@ -12,19 +12,19 @@ use tenantry::ports::{Clock as _, SystemClock};
 
 use super::{MEMORY, arguments::Arguments, corpus, draw::Draw, mutate, shrink, targets::Target};
 
-/// The number of inputs by default: a few seconds for all targets, without optimisation.
+/// The number of new inputs per target by default: all targets together take a few seconds without optimisation.
 const INPUTS: u64 = 3000;
-/// How many inputs are kept to derive others from: those whose verdict was the first of its kind.
+/// The most inputs that are added to the corpus during a run. An input is added if its verdict was new.
 const KEPT: usize = 4096;
-/// The memory that any check may need, and the additional memory for each byte of its input.
+/// The memory in bytes that any check may need, and the additional memory for each byte of its input.
 const MEMORY_FLOOR: usize = 32 << 20;
 const MEMORY_PER_BYTE: usize = 200;
-/// Slower inputs are reported in a long run; a run of the tests measures no time.
+/// In a long run, inputs that take longer are reported. Tests measure no time.
 const SLOW: std::time::Duration = std::time::Duration::from_millis(400);
-/// The number of findings after which a target is skipped.
+/// The number of findings after which a target is ended.
 const ENOUGH: usize = 5;
 
-/// The outcome of a target.
+/// The result of running one target.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) inputs: u64,
@@ -47,14 +47,14 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The location and message of the last panic.
+/// The location and the message of the last panic.
 static PANIC: Mutex<(String, String)> = Mutex::new((String::new(), String::new()));
 
-/// The verdict on an input.
+/// The result of checking one input.
 enum Judged {
-    /// The kind of verdict.
+    /// The check passed; the text is the kind of verdict.
     Fine(String),
-    /// A violated guarantee: where, and how.
+    /// A guarantee is violated: where, and how.
     Violated(String, String),
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn target(target: &Target, arguments: &Arguments) -> Outcome {
     let begins_with = known.len();
     let mut draw = Draw::new(arguments.seed);
     for _ in arguments.budget(INPUTS) {
-        // Most inputs are short; a few are longer than the longest accepted one.
+        // Most inputs are short; a few may be as long as the target's longest input.
         let most = if draw.one_in(300) { target.most } else { target.most.min(24 << 10) };
         let input = mutate::mutant(&mut draw, &known, target.tokens, most);
         if run.take(&input) && known.len() < begins_with + KEPT && input.len() < 16 << 10 {
@@ -102,10 +102,11 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Tries an input; true if its verdict is the first of its kind.
+    /// Tries an input and returns whether its verdict is new.
     fn take(&mut self, input: &[u8]) -> bool {
         if self.long {
-            // A stack overflow ends the process: this is the input that caused it.
+            // The input is saved before it is tried: a stack overflow ends the process, and this file then holds its
+            // cause.
             let _ = fs::write(corpus::root().join("target/fuzz-input"), input);
         }
         let begun = self.now();
@@ -143,7 +144,7 @@ impl Run<'_> {
     }
 
     fn report(&mut self, input: &[u8], fault: &str) {
-        // The same location with another message is the same fault.
+        // A fault at the same location counts as the same fault, whatever its message.
         let kind = |fault: &str| fault.split(": ").next().unwrap_or_default().to_owned();
         if self.outcome.faults.iter().any(|known| known.contains(&kind(fault))) {
             return;
@@ -165,7 +166,7 @@ impl Run<'_> {
     }
 }
 
-/// The verdict, and how much memory it needed.
+/// Checks an input and measures how many bytes of memory that needed.
 fn judge(target: &Target, input: &[u8]) -> (Judged, usize) {
     MEMORY.reset_peak_usage();
     let before = MEMORY.current_usage();

@@ -1,6 +1,6 @@
-//! Finds a smaller input that fails in the same way, by leaving parts out.
+//! Finds a smaller input that fails in the same way, by removing parts of the input.
 
-/// The most attempts to shrink an input.
+/// The most attempts to shrink one input.
 const TRIES: usize = 20_000;
 
 pub(crate) fn shrink(input: &[u8], mut still_fails: impl FnMut(&[u8]) -> bool) -> Vec<u8> {

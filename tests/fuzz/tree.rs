@@ -1,10 +1,11 @@
-//! JSON changed as JSON: members and items are removed, doubled, moved, and change their type.
+//! Changes JSON as JSON: removes, doubles and moves members and items, and changes their types.
 
 use serde_json::{Map, Value, json};
 
 use super::draw::Draw;
 
-/// The input with one of its nodes changed; `None` if it is not JSON.
+/// The input with one change to its JSON; `None` if it is not JSON. `other` is an input from which a part may be
+/// copied.
 pub(crate) fn bend(draw: &mut Draw, input: &[u8], other: &[u8], tokens: &[&str]) -> Option<Vec<u8>> {
     let mut whole: Value = serde_json::from_slice(input).ok()?;
     let all = pointers(&whole);
@@ -30,7 +31,7 @@ pub(crate) fn bend(draw: &mut Draw, input: &[u8], other: &[u8], tokens: &[&str])
     Some(whole.to_string().into_bytes())
 }
 
-/// The pointers of all nodes, including the root.
+/// The JSON pointers of all nodes of a value, including the root; of a large value, of about its first 4096 nodes.
 pub(crate) fn pointers(value: &Value) -> Vec<String> {
     let (mut all, mut at) = (Vec::new(), 0);
     all.push(String::new());
@@ -58,7 +59,7 @@ fn remove(whole: &mut Value, at: &str) {
     }
 }
 
-/// Another value for a node: of another type, a boundary value, or the same value as a text.
+/// A random value to replace a node: of another type, a boundary value, or made from the node.
 fn drawn(draw: &mut Draw, node: &Value, tokens: &[&str]) -> Value {
     match draw.below(16) {
         0 => Value::Null,
@@ -72,7 +73,7 @@ fn drawn(draw: &mut Draw, node: &Value, tokens: &[&str]) -> Value {
         8 => json!([node]),
         9 => json!({ "a": node }),
         10 => json!(node.to_string()),
-        // Letters of one to four bytes: code that cuts a text can hit the middle of one.
+        // Repeats a letter of one to four bytes: code that cuts a text at a byte can hit the middle of a letter.
         11 => {
             let letter = draw.of_these(&["x", "é", "€", "🚀"]);
             json!(format!("{}{}", "x".repeat(draw.below(4)), letter.repeat(1 << draw.below(13))))
@@ -98,7 +99,8 @@ fn add(draw: &mut Draw, node: &mut Value, tokens: &[&str]) {
     }
 }
 
-/// A top-level member that occurs twice, possibly in another case or with another value.
+/// The JSON text of an object in which one member occurs twice, possibly with its name in upper case or with the
+/// value null.
 fn twice(draw: &mut Draw, whole: &Value) -> Option<Vec<u8>> {
     let members: &Map<String, Value> = whole.as_object().filter(|members| !members.is_empty())?;
     let (name, value) = members.iter().nth(draw.below(members.len()))?;

@@ -1,5 +1,5 @@
-//! The queues and the host: at least once, in sessions, with lost locks and a dead-letter queue that is processed.
-//! Calls of the product go through `Functions::call`, as in production.
+//! The queues and the Functions host: deliveries happen at least once and in sessions, locks get lost, and the
+//! dead-letter queue is processed. The product is called through `Functions::call`, as in production.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,23 +13,23 @@ use tenantry_core::{blueprint::Blueprint, ids::TenantId};
 
 use super::{exec::Millis, history::Response, profile::Profile, scenario::Shared, slot::Slot};
 
-/// Deliveries before a message is dead-lettered: Service Bus's default.
+/// After this many deliveries a message is dead-lettered, as by default in Service Bus.
 const MAX_DELIVERIES: u32 = 10;
-/// `functionTimeout` of host.json: the host kills the handler.
+/// `functionTimeout` of host.json in milliseconds: the host kills the process when an invocation takes longer.
 const FUNCTION_TIMEOUT: Millis = 600_000;
 
-/// Refusals that a sender has to expect, because a request can find a tenant in any state.
+/// Codes of rejections that a sender has to expect, because a request can reach a tenant in any state.
 const EXPECTED: [&str; 5] =
     ["tenant_exists", "unknown_tenant", "tenant_removed", "nothing_to_retry", "replace_not_allowed"];
 
-/// The waiting requests of one tenant.
+/// The requests of one tenant that wait in the queue; the host processes one at a time.
 #[derive(Default)]
 pub(crate) struct Session {
     waiting: VecDeque<Arc<Letter>>,
     held: bool,
 }
 
-/// A request that is sent.
+/// A request that a client sends.
 #[derive(Debug, Clone)]
 pub(crate) struct Letter {
     pub(crate) at: Millis,
@@ -37,13 +37,13 @@ pub(crate) struct Letter {
     pub(crate) id: String,
     pub(crate) body: Value,
     pub(crate) by_http: bool,
-    /// A request that intake must refuse.
+    /// Whether intake must reject the request.
     pub(crate) poison: bool,
-    /// The delay after which it is sent again.
+    /// The delay in milliseconds after which the request is sent again; `None` if it is sent once.
     pub(crate) again: Option<Millis>,
 }
 
-/// Both versions of the blueprint, each with and without an isolation check; checked once per process.
+/// Both versions of the blueprint, each with and without an isolation check. They are checked once per process.
 pub(crate) fn blueprints() -> Vec<Blueprint> {
     static CHECKED: OnceLock<Vec<Blueprint>> = OnceLock::new();
     CHECKED
@@ -68,7 +68,7 @@ pub(crate) fn blueprints() -> Vec<Blueprint> {
         .clone()
 }
 
-/// Sends a request: into the queue or over HTTP.
+/// Sends a request: through the queue or over HTTP.
 pub(crate) fn send(shared: &Arc<Shared>, letter: &Letter) {
     shared.open.fetch_add(1, Ordering::Relaxed);
     shared.hub.note("send", &letter.body);
@@ -103,14 +103,14 @@ fn next(shared: &Shared, tenant: usize) -> Option<Arc<Letter>> {
     next
 }
 
-/// The outcome of a delivery.
+/// How the delivery of an invocation ended.
 enum Delivered {
     Answered(Answer),
-    /// The worker crashed.
+    /// The worker crashed or was killed.
     Died,
 }
 
-/// Hands an invocation to a random worker.
+/// Gives an invocation to a random running worker and waits for the result, or for the host's timeout.
 async fn deliver(
     shared: &Arc<Shared>,
     function: Function,
@@ -152,7 +152,7 @@ async fn deliver(
     }
 }
 
-/// Reports the end of a task, whatever its outcome.
+/// Reports that a task has ended even if the task was dropped: then without an answer.
 struct OnDrop(Arc<Slot<Option<Answer>>>);
 
 impl Drop for OnDrop {
@@ -176,7 +176,7 @@ fn message(body: &Value) -> Trigger {
     })
 }
 
-/// Delivers a request until it is settled, or dead-lettered.
+/// Delivers a request until the product has completed it, or until it is dead-lettered.
 async fn settle(shared: &Arc<Shared>, letter: Arc<Letter>) {
     for _ in 0..MAX_DELIVERIES {
         let lost = shared.faulty().is_some_and(|plan| shared.faults().permille(plan.lock_lost));
@@ -196,7 +196,7 @@ async fn settle(shared: &Arc<Shared>, letter: Arc<Letter>) {
     shared.hit("dead-lettered");
     let scenario = Arc::clone(shared);
     shared.hub.spawn(0, None, async move {
-        // This queue does not dead-letter: the message is delivered until it is done.
+        // The dead-letter queue has no limit of deliveries: the message is delivered until it is completed.
         while !tried(&scenario, &letter, Function::DeadLetter).await {
             let span = scenario.faults().within(200, 5_000);
             let slower = if scenario.plan.profile == Profile::Days { 60 } else { 1 };
@@ -205,7 +205,7 @@ async fn settle(shared: &Arc<Shared>, letter: Arc<Letter>) {
     });
 }
 
-/// Delivers a message once; returns true if the broker has to complete the message.
+/// Delivers a message once; returns whether the product has completed it.
 async fn tried(shared: &Arc<Shared>, letter: &Letter, function: Function) -> bool {
     begun(shared, letter);
     match deliver(shared, function, message(&letter.body), Some(letter.tenant)).await {
@@ -228,14 +228,14 @@ async fn tried(shared: &Arc<Shared>, letter: &Letter, function: Function) -> boo
     }
 }
 
-/// Records the earliest instant at which the request can have an effect.
+/// Records when a delivery begins, which is the earliest instant at which the request can have an effect.
 fn begun(shared: &Shared, letter: &Letter) {
     if !letter.poison {
         shared.history().begun(&letter.id, letter.tenant, &letter.body, shared.hub.now());
     }
 }
 
-/// I9: an acknowledged request is on record, and no sender is refused without a reason.
+/// Invariant I9: an acknowledged request is on record. No valid request is rejected for an unexpected reason.
 fn acknowledged(shared: &Shared, letter: &Letter) {
     let id = &letter.id;
     let answer = shared.ledger().answers.get(id).cloned();
@@ -248,7 +248,7 @@ fn acknowledged(shared: &Shared, letter: &Letter) {
     }
     match answer.as_ref().map(|answer| (answer["decision"].as_str(), answer["code"].as_str())) {
         Some((Some("rejected"), Some(_))) if letter.poison => shared.hit("poison refused"),
-        // Without an id its answer can't be found here; `at_rest` checks that there is one.
+        // The answer to a request without an id can't be found here; `at_rest` checks that there is one.
         None if letter.poison && letter.body.get("requestId").is_none() => shared.hit("poison refused"),
         Some((Some("accepted"), _)) if !letter.poison => {}
         Some((Some("rejected"), Some(code))) if EXPECTED.contains(&code) => {}
@@ -257,7 +257,7 @@ fn acknowledged(shared: &Shared, letter: &Letter) {
     }
 }
 
-/// A client calls until there is an answer.
+/// Acts as a client over HTTP that repeats a request until there is an answer.
 async fn by_http(shared: &Arc<Shared>, letter: &Letter) {
     if letter.body["action"] == "read" {
         return read(shared, letter).await;
@@ -293,9 +293,9 @@ async fn by_http(shared: &Arc<Shared>, letter: &Letter) {
     }
 }
 
-/// I25: the answer over HTTP is the one on record.
+/// Invariant I25: the answer over HTTP is the answer on record.
 fn agrees(shared: &Shared, letter: &Letter, body: &str) {
-    // There is no answer under the id of an unreadable request.
+    // An invalid request may have no answer under its id.
     if letter.poison {
         return;
     }
@@ -308,7 +308,7 @@ fn agrees(shared: &Shared, letter: &Letter, body: &str) {
     }
 }
 
-/// A client reads a tenant.
+/// Acts as a client that reads a tenant over HTTP.
 async fn read(shared: &Arc<Shared>, letter: &Letter) {
     let tenant = letter.body["tenantId"].as_str().unwrap_or_default().to_owned();
     let call = HttpCall {
@@ -341,7 +341,7 @@ async fn read(shared: &Arc<Shared>, letter: &Letter) {
     }
 }
 
-/// A wake-up at an instant of the broker's own clock.
+/// Delivers a wake-up about a tenant at an instant of the broker's own clock, or shortly after.
 pub(crate) fn schedule(shared: &Arc<Shared>, tenant: &TenantId, at: Millis) {
     let (scenario, about) = (Arc::clone(shared), shared.number_of(tenant.as_str()));
     let body = json!({ "tenantId": tenant });
@@ -358,7 +358,7 @@ pub(crate) fn schedule(shared: &Arc<Shared>, tenant: &TenantId, at: Millis) {
     });
 }
 
-/// A timer function, again and again on random workers.
+/// Calls a timer function on random workers, every `every` milliseconds.
 pub(crate) fn tick(shared: &Arc<Shared>, function: Function, every: Millis) {
     let scenario = Arc::clone(shared);
     shared.hub.spawn(0, None, async move {
@@ -369,7 +369,7 @@ pub(crate) fn tick(shared: &Arc<Shared>, function: Function, every: Millis) {
     });
 }
 
-/// A timer function, once and now.
+/// Calls a timer function once, now.
 pub(crate) fn once(shared: &Arc<Shared>, function: Function) {
     let scenario = Arc::clone(shared);
     scenario.open.fetch_add(1, Ordering::Relaxed);

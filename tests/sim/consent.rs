@@ -1,5 +1,5 @@
-//! I23: nothing that was ready in this incarnation is deleted unless the tenant is deprovisioned, its step has left the
-//! plan, or a request on record has the consent to recreate it.
+//! Invariant I23: an object that was ready in this incarnation is deleted only if the tenant is deprovisioned, its
+//! step has left the plan, or a request on record has the consent to recreate it.
 
 use std::collections::BTreeSet;
 
@@ -11,19 +11,20 @@ use tenantry_core::{
 
 use super::azure::{Azure, Replicated, text};
 
-/// What was ready, and what may be deleted. A permission lasts until the step is ready again.
+/// Which steps were ready, and the objects of which steps may be deleted. A permission ends when the step is ready
+/// again.
 #[derive(Debug, Default)]
 pub(crate) struct Consents {
-    /// By tenant, incarnation and step.
+    /// Steps that were ready: tenant, incarnation and step.
     ready: BTreeSet<(String, u32, String)>,
-    /// By tenant and step.
+    /// Steps whose objects may be deleted: tenant and step.
     may_go: BTreeSet<(String, String)>,
-    /// Requests with consent.
+    /// The ids of requests with `allowReplace: true`.
     given: BTreeSet<String>,
 }
 
 impl Consents {
-    /// A request is sent, with consent or without.
+    /// Records whether a request that is sent contains consent.
     pub(crate) fn asked(&mut self, id: &str, body: &Value) {
         let said = ["/spec/allowReplace", "/allowReplace"].map(|member| body.pointer(member));
         if said.into_iter().flatten().any(|said| *said == Value::Bool(true)) {
@@ -31,7 +32,7 @@ impl Consents {
         }
     }
 
-    /// A document that the store has saved.
+    /// Records a document that the store has saved.
     pub(crate) fn saved(&mut self, before: Option<&Tenant>, after: &Tenant) {
         let id = after.id.as_str();
         if before.is_none_or(|before| before.incarnation != after.incarnation) {
@@ -64,7 +65,8 @@ impl Consents {
         }
     }
 
-    /// The violation of a sent request.
+    /// The violation of a request that deletes an object which must not be deleted; `None` if the request is
+    /// permitted.
     pub(crate) fn objects(&self, azure: &Azure, tenant: &Tenant, request: &Request) -> Option<String> {
         let step = deleted_step(azure, request)?;
         let id = tenant.id.to_string();
@@ -77,8 +79,8 @@ impl Consents {
     }
 }
 
-/// What a request with consent recreates: the vault, if it moves, and all steps that depend on it; with a retry, every
-/// step that may have failed.
+/// The steps whose objects a request with consent may recreate: if the vault moves, the vault and all steps that
+/// depend on it; with a retry, every step, because any may have failed.
 fn replaced(before: Option<&Tenant>, after: &Tenant) -> BTreeSet<String> {
     let region = |tenant: &Tenant| tenant.spec.parameters.get("region").cloned();
     let moves = before.is_some_and(|before| region(before) != region(after));
@@ -103,7 +105,7 @@ fn replaced(before: Option<&Tenant>, after: &Tenant) -> BTreeSet<String> {
     }
 }
 
-/// The step of the object that a request deletes or purges.
+/// The step whose object a request deletes or purges; `None` for other requests.
 fn deleted_step(azure: &Azure, request: &Request) -> Option<&'static str> {
     let path = request.path.split('?').next().unwrap_or_default().to_ascii_lowercase();
     let purges = request.method == Method::Post && path.ends_with("/purge");

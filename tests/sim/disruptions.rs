@@ -1,4 +1,4 @@
-//! Disruptions of a run besides the faults of its dependencies: crashes, sleep, outages, and manual changes.
+//! Disruptions of a run that are not faults of its dependencies: crashes, sleep, outages, and changes made by hand.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -6,7 +6,7 @@ use tenantry_core::ids::TenantId;
 
 use super::{exec::Millis, profile::HOUR, rng::Rng, scenario::Shared};
 
-/// Workers crash and pause, each in its own rhythm.
+/// Crashes and pauses each worker at random intervals until faults end.
 pub(crate) fn crashes(shared: &Arc<Shared>, seed: u64) {
     for number in 0..shared.plan.workers {
         for (every, kills) in [(shared.plan.kills_every, true), (shared.plan.pauses_every, false)] {
@@ -44,7 +44,8 @@ pub(crate) fn crashes(shared: &Arc<Shared>, seed: u64) {
     }
 }
 
-/// Everything sleeps for hours or a day, in the middle of a request, and wakes up with all its work.
+/// Lets everything sleep for hours, up to a day, soon after a request, so that work is in progress when the sleep
+/// begins. `asked` has the instants of the requests.
 pub(crate) fn sleep(shared: &Arc<Shared>, seed: u64, asked: &[Millis]) {
     let mut rng = Rng::new(seed, 9);
     let spans = [26, 5, 5].map(|most| rng.within(3 * HOUR, most * HOUR));
@@ -55,7 +56,8 @@ pub(crate) fn sleep(shared: &Arc<Shared>, seed: u64, asked: &[Millis]) {
             let ends = scenario.plan.faults_until - span - HOUR;
             let now = scenario.hub.now();
             asked.retain(|at| *at > now && *at < ends);
-            // From the first half of the remaining requests, so that some are left for the next time.
+            // Takes an instant from the first half of the remaining requests, so that some are left for the next
+            // sleep.
             let early = &asked[..asked.len().div_ceil(2)];
             if early.is_empty() {
                 return;
@@ -67,7 +69,7 @@ pub(crate) fn sleep(shared: &Arc<Shared>, seed: u64, asked: &[Millis]) {
     });
 }
 
-/// Stops all workers and Azure's operations for a time.
+/// Stops all workers and Azure's operations for `span` milliseconds.
 async fn everybody_sleeps(scenario: &Arc<Shared>, span: Millis) {
     let owners = || -> Vec<usize> { scenario.workers().iter().map(|worker| worker.owner).collect() };
     let since = scenario.hub.now();
@@ -81,7 +83,7 @@ async fn everybody_sleeps(scenario: &Arc<Shared>, span: Millis) {
     owners().into_iter().for_each(|owner| scenario.hub.resume(owner));
 }
 
-/// Objects are deleted by hand.
+/// Deletes objects by hand at a random instant.
 pub(crate) fn rob(shared: &Arc<Shared>, seed: u64) {
     let mut rng = Rng::new(seed, 13);
     let at = rng.within(120_000, shared.plan.faults_until - 1);
@@ -93,8 +95,8 @@ pub(crate) fn rob(shared: &Arc<Shared>, seed: u64) {
     });
 }
 
-/// Unreadable rows: of an unknown tenant, of a request record, and for a while the document of one of the tenants,
-/// until a person repairs it.
+/// Makes rows unreadable: a document of an unknown tenant, a request record, and for a while the document of one of
+/// the tenants, until a person repairs it.
 pub(crate) fn unreadable(shared: &Arc<Shared>, seed: u64) {
     let mut rng = Rng::new(seed, 11);
     for name in ["aaa-of-another-schema", "zzz-of-another-schema"] {
@@ -117,7 +119,7 @@ pub(crate) fn unreadable(shared: &Arc<Shared>, seed: u64) {
     });
 }
 
-/// Intruders give themselves access to existing objects, at any time.
+/// Lets intruders give themselves access to existing objects at random instants.
 pub(crate) fn intruders(shared: &Arc<Shared>, seed: u64) {
     let mut rng = Rng::new(seed, 7);
     for _ in 0..shared.plan.intruders {
@@ -131,7 +133,8 @@ pub(crate) fn intruders(shared: &Arc<Shared>, seed: u64) {
     }
 }
 
-/// One dependency after the other fails, and they recover in another order.
+/// Outages: within minutes one dependency after the other fails, and they recover in another order. Each is a
+/// dependency's number with start and end.
 pub(crate) fn outages(rng: &mut Rng, until: Millis) -> Vec<(u8, Millis, Millis)> {
     let mut found = Vec::new();
     let mut at = rng.within(20_000, 120_000);
@@ -147,7 +150,7 @@ pub(crate) fn outages(rng: &mut Rng, until: Millis) -> Vec<(u8, Millis, Millis)>
     found
 }
 
-/// One or two dependencies are down for most of a day.
+/// Outages of one or two dependencies for most of a day.
 pub(crate) fn long_outages(rng: &mut Rng, until: Millis) -> Vec<(u8, Millis, Millis)> {
     let from = rng.within(0, until - 30 * HOUR);
     let first = (rng.pick(&[1, 2, 3, 4]), from, from + rng.within(12 * HOUR, 26 * HOUR));

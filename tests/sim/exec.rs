@@ -1,7 +1,7 @@
-//! The executor: one thread, virtual time, and a seed that chooses the next task.
+//! The executor: runs all tasks in one thread at virtual time; the seed determines which task is next.
 //!
-//! Time moves only when no task can run at the present instant. A task belongs to a worker or to the scenario. A
-//! worker's tasks can be dropped all at once, at whatever await they are (a kill), or suspended for a while (a pause).
+//! Time moves only when no task can run at the present instant. A task belongs to a worker or to the scenario. All
+//! tasks of a worker can be dropped, wherever they await (a kill), or suspended for a while (a pause).
 
 use std::{
     cmp::Reverse,
@@ -17,21 +17,21 @@ use super::rng::Rng;
 /// Milliseconds of virtual time since the start of a run.
 pub(crate) type Millis = i64;
 
-/// More than a run of twenty minutes takes.
+/// The most polls of tasks in a run. A run of twenty minutes needs fewer; a run that reaches this never ends.
 pub(crate) const MOST_POLLS: u64 = 400_000;
 
-/// The owner of a task: an incarnation of a worker, or 0 for the scenario.
+/// The owner of a task: one process of a worker, or 0 for the scenario. A restarted worker is another owner.
 pub(crate) type Owner = usize;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 struct Task {
     owner: Owner,
-    /// The number of the tenant that it is about, if known.
+    /// The number of the tenant that the task works for, if known.
     about: Option<usize>,
     work: Option<Work>,
     waker: Waker,
-    /// Unique within the run.
+    /// A number that no other task of the run has.
     serial: u64,
 }
 
@@ -76,7 +76,7 @@ impl Ord for Timer {
 struct OwnerState {
     paused: bool,
     dead: bool,
-    /// Tasks that were ready while it was paused.
+    /// Tasks that became ready while their worker was paused.
     lying: Vec<usize>,
 }
 
@@ -93,13 +93,13 @@ struct Core {
     current_serial: u64,
     polls: u64,
     most_polls: u64,
-    /// The trace as one number; with `lines`, also as text.
+    /// The hash of the trace; with `lines`, the trace is also kept as text.
     hash: u64,
     notes: u64,
     lines: Option<Vec<String>>,
 }
 
-/// The executor's handle, shared by everything in a run.
+/// The handle of the executor, which everything in a run shares.
 pub(crate) struct Hub {
     core: Mutex<Core>,
     ready: Arc<Mutex<Vec<usize>>>,
@@ -137,7 +137,7 @@ impl Hub {
         self.core().now
     }
 
-    /// Starts a new incarnation of a worker.
+    /// A number for a new process of a worker.
     pub(crate) fn next_owner(&self) -> Owner {
         let mut core = self.core();
         core.owners.push(OwnerState::default());
@@ -166,14 +166,14 @@ impl Hub {
         slot
     }
 
-    /// Drops all tasks of a worker.
+    /// Drops all tasks of a worker, as a crash does.
     pub(crate) fn kill(&self, owner: Owner) {
         let mut dropped = Vec::new();
         let mut core = self.core();
         core.owners[owner].dead = true;
         for slot in 0..core.tasks.len() {
             if core.tasks[slot].as_ref().is_some_and(|task| task.owner == owner) {
-                // The task that is being polled right now is dropped when it returns.
+                // The task that is being polled now is dropped when its poll returns.
                 if core.tasks[slot].as_ref().is_some_and(|task| task.work.is_some()) {
                     dropped.push(core.tasks[slot].take());
                     core.free.push(slot);
@@ -184,7 +184,7 @@ impl Hub {
         drop(dropped);
     }
 
-    /// Drops all tasks: they hold what holds the executor, so a run would never be freed.
+    /// Drops all tasks. They refer to the executor, so without this a run would never be freed.
     pub(crate) fn end(&self) {
         let tasks = std::mem::take(&mut self.core().tasks);
         drop(tasks);
@@ -203,17 +203,17 @@ impl Hub {
         self.ready.lock().unwrap().extend(lying);
     }
 
-    /// The owner of the running task, and its tenant.
+    /// The owner of the running task, and the number of the tenant that the task works for.
     pub(crate) fn current(&self) -> (Owner, Option<usize>) {
         self.core().current
     }
 
-    /// The id of the running task, which is an invocation.
+    /// The number of the running task, which identifies an invocation.
     pub(crate) fn invocation(&self) -> u64 {
         self.core().current_serial
     }
 
-    /// Whether the run has made so many steps that it will never end.
+    /// Whether the run has made so many polls that it will never end.
     pub(crate) fn is_endless(&self) -> bool {
         let core = self.core();
         core.polls > core.most_polls
@@ -240,7 +240,7 @@ impl Hub {
         }
     }
 
-    /// The trace so far: its hash, its length, its lines if they were requested.
+    /// The trace so far: its hash, the number of its lines, and the lines if they were requested.
     pub(crate) fn trace(&self) -> (u64, u64, Vec<String>) {
         let core = self.core();
         (core.hash ^ core.polls, core.notes, core.lines.clone().unwrap_or_default())
@@ -255,7 +255,7 @@ impl Hub {
         Sleep { hub: Arc::clone(self), at, registered: false }
     }
 
-    /// Runs until `end`, or until `done` returns true; `done` is called whenever time is about to move.
+    /// Runs until `end`, or until `done` returns true; `done` is called before each move of the time.
     pub(crate) fn run(&self, end: Millis, mut done: impl FnMut() -> bool) {
         loop {
             while let Some(slot) = self.choose() {
@@ -282,7 +282,7 @@ impl Hub {
         }
     }
 
-    /// A ready task, chosen by the seed.
+    /// A ready task, chosen at random by the seed. Tasks of paused workers are set aside.
     fn choose(&self) -> Option<usize> {
         let mut core = self.core();
         let mut ready = self.ready.lock().unwrap();
@@ -330,7 +330,7 @@ impl Hub {
     }
 }
 
-/// FNV-1a over the written text.
+/// An FNV-1a hash of everything that is written to it.
 struct Hash(u64);
 
 impl Hash {
@@ -348,7 +348,7 @@ impl fmt::Write for Hash {
     }
 }
 
-/// Waits for an instant of true time.
+/// Waits for an instant of the virtual time, which no worker's clock skew changes.
 pub(crate) struct Sleep {
     hub: Arc<Hub>,
     at: Millis,

@@ -1,4 +1,4 @@
-//! Runs many seeds, in as many threads as there are processors, and reports failing seeds.
+//! Runs many seeds, in as many threads as there are processors, and reports the seeds that fail.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +23,7 @@ pub(crate) struct Sum {
     pub(crate) seeds: u64,
     tenants: usize,
     were_active: usize,
-    /// How long tenants took to become active, except for the first in each run.
+    /// How long tenants took to become active, in milliseconds, without the first tenant of each run.
     waits_of_others: Vec<Millis>,
     disturbed: usize,
     virtual_ms: Millis,
@@ -31,16 +31,16 @@ pub(crate) struct Sum {
     notes: u64,
     saves: u64,
     profiles: BTreeMap<Profile, u64>,
-    /// In how many seeds each kind of fault occurred.
+    /// By kind of fault: in how many seeds it occurred.
     hits: BTreeMap<&'static str, u64>,
-    /// How long the seeds of each profile took, in milliseconds.
+    /// By profile: how many milliseconds its seeds took altogether.
     times: BTreeMap<Profile, i64>,
     pub(crate) failed: Vec<Report>,
 }
 
-/// How many failing seeds are listed.
+/// The most failing seeds that a report lists.
 const MOST_SHOWN: usize = 20;
-/// Events that must occur in at least a hundredth of the seeds; otherwise the runs prove nothing.
+/// Faults that must occur in at least a hundredth of the seeds; otherwise the runs prove too little.
 const MUST_HIT: [&str; 75] = [
     "429",
     "5xx",
@@ -144,7 +144,7 @@ impl Sum {
         self.waits_of_others
     }
 
-    /// No invariant was violated, and enough happened for that to be significant.
+    /// Panics if an invariant was violated, or if faults were too rare for the result to be significant.
     pub(crate) fn assert_well(&self) {
         if let Some(first) = self.failed.iter().min_by_key(|report| report.seed) {
             show(first.seed);
@@ -216,7 +216,7 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }
 
-/// Runs seeds in threads; the result does not depend on the distribution.
+/// Runs seeds in several threads. The result does not depend on which thread runs which seed.
 pub(crate) fn shards(seeds: impl Iterator<Item = u64>, work: impl Fn(u64) -> Report + Sync) -> Sum {
     let seeds: Vec<u64> = seeds.collect();
     let (next, sum) = (AtomicUsize::new(0), Mutex::new(Sum::default()));
@@ -239,7 +239,7 @@ pub(crate) fn shards(seeds: impl Iterator<Item = u64>, work: impl Fn(u64) -> Rep
     sum
 }
 
-/// Runs one seed and prints everything. A failing one is reduced as far as possible. `true` if nothing is wrong.
+/// Runs one seed and prints its trace; a failing one is reduced first. Returns whether no invariant is violated.
 pub(crate) fn show(seed: u64) -> bool {
     let report = run(seed, &Cut::default(), false);
     println!("seed {seed}, {:?}: {} wrongs", report.profile, report.wrongs.len());
@@ -259,9 +259,9 @@ pub(crate) fn show(seed: u64) -> bool {
     false
 }
 
-/// Leaves out tenants, kinds of faults and time, as long as the same invariant is violated.
+/// Reduces a failing run: leaves out tenants, kinds of faults and time as long as the same invariant is violated.
 fn shrink(seed: u64, report: &Report) -> Cut {
-    // A run of these profiles takes as long as a hundred others.
+    // A run of these profiles takes as long as a hundred runs of the others.
     if matches!(report.profile, Profile::Crowd | Profile::Days) {
         return Cut::default();
     }

@@ -1,8 +1,8 @@
-//! The clients' calls with their times and responses: there has to be one order of all calls in which each response is
+//! The clients' calls with their times and responses. There has to be an order of all calls in which each response is
 //! right and the last desired state is the final one.
 //!
 //! A call takes effect at one instant between its first delivery and its answer. The search for an order is that of
-//! Wing and Gong, "Testing and verifying concurrent objects" (1993), with a memory of the tried prefixes.
+//! Wing and Gong, "Testing and verifying concurrent objects" (1993); it remembers the prefixes that it has tried.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,18 +11,18 @@ use tenantry_core::tenant::{Goal, Tenant};
 
 use super::exec::Millis;
 
-/// The response to a client.
+/// The response that a client got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Response {
     Accepted,
     Rejected(String),
-    /// There is no such tenant.
+    /// The answer to a read or a request: there is no such tenant.
     NoTenant,
-    /// The answer to a read: the status, and whether the tenant is suspended.
+    /// The answer to a read: the tenant's status, and whether the tenant is suspended.
     Shown(String, bool),
 }
 
-/// A call, with its repeats.
+/// A client's call. Repeats of a request belong to the same call.
 #[derive(Debug, Clone)]
 struct Call {
     tenant: usize,
@@ -43,7 +43,7 @@ enum Desired {
     Deleted,
 }
 
-/// The desired state of a tenant at the end, from its document.
+/// The desired state of a tenant at the end of a run, from the tenant's document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct End {
     present: bool,
@@ -64,22 +64,22 @@ impl End {
     }
 }
 
-/// The default region of a tenant's vault.
+/// The region of a tenant's vault if no request has set one.
 const DEFAULT_REGION: &str = "westeurope";
-/// How many prefixes of an order are tried.
+/// The most prefixes of an order that are tried.
 const MOST_TRIED: usize = 20_000;
 
-/// The result of the search for an order.
+/// The result of the search for an order of calls.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
     Explained,
-    /// The call that no order could include, after the longest possible prefix.
+    /// No order explains the calls. The text names the call that fits nowhere after the longest possible prefix.
     Unexplained(String),
     Undecided,
 }
 
 impl History {
-    /// A call reaches a worker for the first time, or again.
+    /// Records that a call reaches a worker. Only the first time counts.
     pub(crate) fn begun(&mut self, id: &str, tenant: usize, body: &Value, now: Millis) {
         self.0.entry(id.to_owned()).or_insert_with(|| Call {
             tenant,
@@ -89,18 +89,18 @@ impl History {
         });
     }
 
-    /// A client has a response; the first one counts.
+    /// Records the response that a client got. Only the first one counts.
     pub(crate) fn answered(&mut self, id: &str, response: Response, now: Millis) {
         if let Some(call) = self.0.get_mut(id) {
             call.answer.get_or_insert((now, response));
         }
     }
 
-    /// Whether one order explains all responses about a tenant, and its final state.
+    /// Searches for one order of the calls that explains all responses about a tenant and its final state.
     pub(crate) fn explain(&self, tenant: usize, end: Option<&End>) -> Finding {
         let mut calls: Vec<(&String, &Call)> =
             self.0.iter().filter(|(_, call)| call.tenant == tenant).collect();
-        // The effect of an unanswered call is unknown. At rest there are none, except where a run was cut short.
+        // The effect of an unanswered call is unknown. At rest there is none, unless the run was cut short.
         if calls.iter().any(|(_, call)| call.answer.is_none()) {
             return Finding::Undecided;
         }
@@ -137,7 +137,7 @@ impl Search<'_> {
         if self.tried.len() > MOST_TRIED || !self.tried.insert((left.clone(), desired.clone())) {
             return false;
         }
-        // A call that began after the answer to another one comes after it.
+        // A call that began after the answer to another call comes after that call.
         let first_answer = left.iter().map(|at| ended(self.calls[*at].1)).min().unwrap_or_default();
         for number in 0..left.len() {
             let (id, call) = self.calls[left[number]];
@@ -181,11 +181,11 @@ impl Search<'_> {
     }
 }
 
-/// The possible desired states after a call with this response.
+/// The possible desired states after a call that got this response.
 fn after(desired: &Desired, call: &Call) -> Vec<Desired> {
     let Some((_, response)) = &call.answer else { return Vec::new() };
     let mut next: Vec<Desired> = step(desired, &call.body, response).into_iter().collect();
-    // A deprovisioning ends by itself.
+    // A deprovisioning can end before any call.
     if *desired == Desired::Deprovisioning {
         next.extend(step(&Desired::Deleted, &call.body, response));
     }
@@ -244,7 +244,7 @@ fn step(desired: &Desired, body: &Value, response: &Response) -> Option<Desired>
     }
 }
 
-/// Searches an order of consecutive calls, each a second long: action and response.
+/// Searches an order for calls that follow each other, each a second long, given as action and response.
 #[cfg(test)]
 fn explained(calls: &[(&str, Response)], end: &End) -> Finding {
     let mut history = History::default();
@@ -257,7 +257,7 @@ fn explained(calls: &[(&str, Response)], end: &End) -> Finding {
 }
 
 #[test]
-fn an_order_is_found_where_there_is_one_and_none_where_there_is_not() {
+fn an_order_is_found_if_and_only_if_one_exists() {
     let end =
         |suspended: bool| End { present: true, suspended, level: Some(1), region: DEFAULT_REGION.to_owned() };
     let accepted = |action: &'static str| (action, Response::Accepted);
@@ -265,12 +265,12 @@ fn an_order_is_found_where_there_is_one_and_none_where_there_is_not() {
     let (signup, suspend, resume) = (accepted("signup"), accepted("suspend"), accepted("resume"));
     let in_order = [signup.clone(), suspend.clone(), shown(true), resume.clone(), shown(false)];
     assert_eq!(explained(&in_order, &end(false)), Finding::Explained);
-    // An accepted suspension is visible to later reads, and in the final state, until it is undone.
+    // An accepted suspension is visible in later reads and in the final state until a resume undoes it.
     let unseen = explained(&[signup.clone(), suspend.clone(), shown(false)], &end(true));
     assert!(matches!(unseen, Finding::Unexplained(_)), "{unseen:?}");
     let undone = explained(&[signup.clone(), resume, suspend], &end(false));
     assert!(matches!(undone, Finding::Unexplained(_)), "{undone:?}");
-    // The first sign-up can't be refused as a second one.
+    // The first sign-up can't be rejected because the tenant exists.
     let refused = ("signup", Response::Rejected("tenant_exists".to_owned()));
     let first = explained(&[refused, signup], &end(false));
     assert!(matches!(first, Finding::Unexplained(_)), "{first:?}");

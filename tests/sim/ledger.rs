@@ -1,5 +1,5 @@
-//! Checks the invariants without the product's code: every accepted save, every effect, every event. A violation is
-//! recorded once, with the invariant's number.
+//! Checks the invariants of docs/trust.md without the product's code: at every accepted save, every effect and every
+//! event. A violation is recorded once, with the invariant's number.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +18,7 @@ use super::{azure::SECRET, consent::Consents, exec::Millis, profile::Plan};
 #[path = "publishing.rs"]
 mod publishing;
 
-/// The start of every run.
+/// The wall-clock time at which every run starts, in milliseconds since 1970.
 pub(crate) const EPOCH_MS: i64 = 1_795_366_800_000;
 
 pub(crate) fn stamp_of(at: Millis) -> Timestamp {
@@ -29,7 +29,7 @@ pub(crate) fn millis_of(at: Timestamp) -> Millis {
     at.as_millisecond() - EPOCH_MS
 }
 
-/// A violated invariant.
+/// A violation: the invariant's number, the instant, and a description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wrong {
     pub(crate) invariant: &'static str,
@@ -37,19 +37,19 @@ pub(crate) struct Wrong {
     pub(crate) what: String,
 }
 
-/// The durable content of an event, and the ids under which it was published.
+/// The durable content of an event, and the event ids under which the content was published.
 struct Durable {
     body: Value,
     published: BTreeSet<String>,
 }
 
-/// The shortest interval, in milliseconds, between reads of something that does not show yet.
+/// The shortest interval, in milliseconds, between reads of an object whose write does not show yet.
 const READS_EVERY: Millis = 5_000;
 
 #[derive(Default)]
 pub(crate) struct Ledger {
     bounded: bool,
-    /// How far each worker's clock is ahead, in milliseconds.
+    /// By worker: how far its clock is ahead, in milliseconds.
     pub(crate) clocks: BTreeMap<String, Arc<AtomicI64>>,
     names: Vec<String>,
     pub(crate) tenants: BTreeMap<String, Arc<Tenant>>,
@@ -57,19 +57,19 @@ pub(crate) struct Ledger {
     refusals: BTreeMap<String, Value>,
     rows: BTreeMap<(String, u64), HistoryRow>,
     ids: BTreeMap<(String, String), Value>,
-    /// The answer on record of each request.
+    /// The answer on record of each request, by request id.
     pub(crate) answers: BTreeMap<String, Value>,
-    /// When something was last requested for a tenant.
+    /// By tenant: when a request last changed it.
     pub(crate) asked: BTreeMap<String, Millis>,
-    /// Refusals that have yet to be published.
+    /// The ids of rejections that have yet to be published.
     pub(crate) unpublished: BTreeSet<String>,
-    /// When each tenant was first seen, and how long it took until it was active.
+    /// By tenant: when it was first saved, and how long it took after that to become active.
     first_seen: BTreeMap<String, Millis>,
     pub(crate) was_active: BTreeMap<String, Millis>,
-    /// By operation and attempt: its outcomes.
+    /// The outcomes of each operation and attempt, of which there must be at most one.
     outcomes: BTreeMap<(String, u64), Vec<String>>,
     accepted: BTreeMap<String, String>,
-    /// Tenants with an accepted suspension that was not undone.
+    /// Tenants with an accepted suspension that no resume has undone.
     suspended: BTreeSet<String>,
     /// The objects that may be deleted.
     pub(crate) consents: Consents,
@@ -83,7 +83,7 @@ fn fell<T: PartialOrd + Copy + std::fmt::Display>(name: &str, before: T, after: 
 }
 
 impl Ledger {
-    /// An empty ledger; `names` are the tenants of the run.
+    /// A ledger without entries; `names` are the ids of all tenants of the run.
     pub(crate) fn new(plan: &Plan, names: &[String]) -> Self {
         Self { bounded: plan.bounded(), names: names.to_vec(), ..Self::default() }
     }
@@ -95,8 +95,8 @@ impl Ledger {
         }
     }
 
-    /// A save of a tenant's document that the store has accepted. `worker` is the process that made it. Returns the
-    /// previous document.
+    /// Checks a save of a tenant's document that the store has accepted. `worker` is the process that made the save.
+    /// Returns the previous document.
     pub(crate) fn saved(&mut self, worker: &str, kept: Arc<Tenant>) -> Option<Arc<Tenant>> {
         self.saves += 1;
         let after = &*kept;
@@ -139,7 +139,7 @@ impl Ledger {
         before
     }
 
-    /// I4: counters only rise, and a settled tenant changes only by a request.
+    /// Invariant I4: counters never fall, and a settled tenant changes only by a request.
     fn never_backwards(&mut self, before: &Tenant, after: &Tenant) {
         let fallen = [
             fell("the epoch", before.epoch(), after.epoch()),
@@ -164,8 +164,8 @@ impl Ledger {
         }
     }
 
-    /// I2a: only the holder of the lease saves its work. A lease is taken only when it is free, or expired by its
-    /// holder's own clock, whatever the other worker's clock says.
+    /// Invariant I2a: only the lease holder saves its work. A worker takes a lease only when nobody holds it or when
+    /// it has expired by the holder's own clock, whatever the taker's clock says.
     fn by_the_holder(&mut self, worker: &str, before: &Tenant, after: &Tenant) {
         let now = self.now;
         let ahead = |worker: &str| self.clocks.get(worker).map_or(0, |clock| clock.load(Ordering::Relaxed));
@@ -181,7 +181,7 @@ impl Ledger {
             (Some(held), false) if !ours(held) => {
                 format!("{}: {worker} saved under the lease of {}", after.id, held.holder)
             }
-            // A timer only adds its findings; other changes need the lease.
+            // A timer function may add its findings without the lease; other changes need it.
             (None, false) if Self::only_adds(before, after) => return,
             (None, false) => format!("{}: {worker} saved without a lease", after.id),
             _ => return,
@@ -201,7 +201,7 @@ impl Ledger {
         after.lease().is_some_and(|lease| lease.holder == held.holder)
     }
 
-    /// I13: a worker never changes the desired state.
+    /// Invariant I13: a worker never changes the desired state.
     fn pinned(&mut self, before: &Tenant, after: &Tenant) {
         let same = before.plan == after.plan
             && before.spec == after.spec
@@ -214,7 +214,8 @@ impl Ledger {
         }
     }
 
-    /// I4: a done step stays done within a generation, and generations only rise. I20: a done step is on record.
+    /// Invariant I4: a completed step stays completed within its generation, and generations never fall. Invariant
+    /// I20: the completion of a step is recorded in the outbox.
     fn steps_kept(&mut self, before: &Tenant, after: &Tenant) {
         let mut wrongs = Vec::new();
         for (name, now) in after.steps() {
@@ -241,14 +242,14 @@ impl Ledger {
         }
     }
 
-    /// I5: a secret in Azure's messages is in no cause and on no record.
+    /// Invariant I5: the secret in Azure's messages appears in no cause and in no recorded text.
     fn silent(&mut self, tenant: &str, text: &str) {
         if text.contains(SECRET) {
             self.wrong("I5", format!("{tenant}: a secret is repeated"));
         }
     }
 
-    /// A request changes the desired state and nothing that belongs to the worker.
+    /// A request changes the desired state, but neither the lease nor the version of the blueprint.
     fn command_only(&mut self, before: &Tenant, after: &Tenant) {
         if before.lease() != after.lease()
             || before.epoch() != after.epoch()
@@ -273,7 +274,7 @@ impl Ledger {
         }
     }
 
-    /// I13: a tenant is suspended if and only if its last such request says so.
+    /// Invariant I13: a tenant is suspended if and only if the last suspend, resume or sign-up request says so.
     fn as_asked(&mut self, after: &Tenant) {
         let id = after.id.as_str();
         let asked = after.requests.back().map(|past| past.request_id.as_str()).unwrap_or_default();
@@ -290,7 +291,8 @@ impl Ledger {
         }
     }
 
-    /// The rest of the kind of the last published event of a tenant whose kind has this prefix.
+    /// Finds the last published event of a tenant whose kind starts with `kind`, and returns the rest of that event's
+    /// kind.
     pub(crate) fn last_published(&self, id: &str, kind: &str) -> Option<String> {
         let own = self.events.range((id.to_owned(), 0)..=(id.to_owned(), u64::MAX));
         let published = own.filter(|(_, event)| !event.published.is_empty()).rev();
@@ -298,12 +300,13 @@ impl Ledger {
         kinds.find_map(|other| other.strip_prefix(kind)).map(str::to_owned)
     }
 
-    /// I11. A noisy neighbour makes sixty requests in an outage, and each is an operation until it has an outcome.
+    /// Invariant I11: a document is bounded. The limits allow for a noisy neighbour that makes sixty requests during
+    /// an outage, each of which is an operation until it has an outcome.
     fn bounded_document(&mut self, tenant: &Tenant) {
         let writes = tenant.steps().values().map(|step| step.effort().attempts).max().unwrap_or(0);
         let failures = tenant.steps().values().map(|step| step.effort().failures).max().unwrap_or(0);
-        // What a worker with a clock ahead has written, another one reads again until its own clock has reached that
-        // time, even if the first worker has crashed long ago.
+        // If the clock of the last writer was ahead, another worker reads an object again and again until its own
+        // clock reaches the time of the write, even if the writer has crashed long before.
         let clocks = self.clocks.values().map(|ahead| ahead.load(Ordering::Relaxed));
         let apart = clocks.clone().max().unwrap_or_default() - clocks.min().unwrap_or_default();
         let most_failures = 400 + u32::try_from(apart / READS_EVERY).unwrap_or_default();

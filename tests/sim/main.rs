@@ -1,9 +1,9 @@
-//! The simulator: the real intake, engine, steps, reconciler, publisher and sweep, in one thread at virtual time,
-//! against a broker, a store and an Azure that fail in every way that docs/trust.md names. A seed determines the whole
-//! scenario.
+//! The simulator runs the real intake, engine, steps, reconciler, publisher and sweep in one thread at virtual time,
+//! against a broker, a store and an Azure that fail in every way that docs/trust.md names. A seed determines the
+//! whole scenario.
 //!
-//! `cargo test --test sim` runs few seeds; `cargo xtask sim --seeds 10000` many, `cargo xtask sim --seed 4711` one,
-//! with its trace.
+//! `cargo test --test sim` runs a few seeds. `cargo xtask sim --seeds 10000` runs that many,
+//! `cargo xtask sim --seed 4711` runs one and prints its trace.
 
 #![expect(
     clippy::unwrap_used,
@@ -46,20 +46,20 @@ use run::{CANARY, Cut, Report, run, run_plan};
 #[global_allocator]
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Seeds of the plain test, which is built without optimisation.
+/// The number of seeds that a plain `cargo test` runs. It builds the simulator without optimisation.
 const FEW: u64 = 40;
 /// One of this many seeds is run twice.
 const TWICE: u64 = 50;
-/// Seeds that are run with a noisy neighbour and with a quiet one.
+/// The number of seeds that are run with a noisy neighbour, and again with a quiet one.
 const NEIGHBOURS: u64 = 2_000;
 
-/// How many seeds a run may take that has no number of its own: all, or few where the simulator is built like the
-/// tests.
+/// The most seeds for tests whose number is not chosen: `TENANTRY_SIM_MOST`, which is set where the simulator is
+/// built without optimisation, or no limit.
 fn most() -> u64 {
     std::env::var("TENANTRY_SIM_MOST").ok().and_then(|most| most.parse().ok()).unwrap_or(u64::MAX)
 }
 
-/// Runs a seed twice: the trace must be the same.
+/// Runs a seed twice and asserts that both runs have the same trace.
 fn run_twice(seed: u64) -> Report {
     let (report, again) = (run(seed, &Cut::default(), false), run(seed, &Cut::default(), false));
     assert_eq!((report.hash, report.notes), (again.hash, again.notes), "seed {seed} went two ways");
@@ -79,12 +79,12 @@ fn the_canary_is_caught() {
     assert!(report.wrongs.iter().any(|wrong| wrong.invariant == "canary"), "{report:?}");
 }
 
-/// I21: how long other tenants take to become active does not depend on a neighbour that gets requests all the time.
+/// Invariant I21: a neighbour that gets requests all the time does not delay when other tenants become active.
 #[test]
 #[ignore = "run by cargo xtask sim"]
 fn a_noisy_neighbour_delays_nobody() {
     let seeds = NEIGHBOURS.min(most());
-    // With few scenarios the last hundredth is random.
+    // With few scenarios the slowest hundredth is a matter of chance.
     let share = if seeds < NEIGHBOURS { 95 } else { 99 };
     let late = |profile: Profile| {
         let sum = shards(0..seeds, |seed| {
@@ -127,7 +127,7 @@ fn many_seeds_hold() {
     }
 }
 
-/// Runs seeds, and prints the result.
+/// Runs seeds, prints the result, and fails if an invariant was violated.
 fn hold(seeds: impl Iterator<Item = u64>) {
     let sum: Sum = shards(seeds, |seed| {
         if seed.is_multiple_of(TWICE) { run_twice(seed) } else { run(seed, &Cut::default(), false) }
@@ -136,7 +136,7 @@ fn hold(seeds: impl Iterator<Item = u64>) {
     sum.assert_well();
 }
 
-/// The seeds that have failed once.
+/// The seeds in `seeds.txt`, each of which failed at some time.
 fn kept() -> Vec<u64> {
     let lines =
         include_str!("seeds.txt").lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));

@@ -1,4 +1,4 @@
-//! A worker's ports besides the store and the transport: clock, publisher, scheduler.
+//! The ports of a worker except for the store and the transport: clock, publisher, scheduler.
 
 use std::sync::{
     Arc,
@@ -18,7 +18,7 @@ use super::{
     setup::WakeUps,
 };
 
-/// A worker's clock.
+/// A worker's clock: the virtual time plus the worker's clock skew in milliseconds.
 pub(crate) struct SimClock {
     pub(crate) hub: Arc<Hub>,
     pub(crate) skew: Arc<AtomicI64>,
@@ -36,7 +36,7 @@ impl Clock for SimClock {
     }
 }
 
-/// A worker's publisher.
+/// A worker's publisher. It may fail after it has published some of the events.
 pub(crate) struct SimPublisher {
     pub(crate) shared: Arc<Shared>,
     pub(crate) owner: Owner,
@@ -71,7 +71,7 @@ impl Publisher for SimPublisher {
     }
 }
 
-/// A worker's scheduler.
+/// A worker's scheduler, which may lose, refuse or repeat wake-ups.
 pub(crate) struct SimScheduler {
     pub(crate) shared: Arc<Shared>,
     pub(crate) owner: Owner,
@@ -85,7 +85,7 @@ impl Scheduler for SimScheduler {
     fn schedule<'a>(&'a self, tenant: &'a TenantId, at: Timestamp) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             let shared = &self.shared;
-            // As the program's own scheduler for that setting.
+            // Does the same as the program's own scheduler with this setting.
             if shared.plan.setup.wake_ups == WakeUps::Sweep {
                 shared.hit("woken by the sweep alone");
                 return Ok(());

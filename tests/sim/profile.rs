@@ -1,4 +1,5 @@
-//! The faults of a run. Each seed draws a profile and then the particulars (a swarm), so that rare combinations occur.
+//! The faults of a run. Each seed draws a profile and then the rates of its faults (swarm testing), so that rare
+//! combinations occur.
 
 use super::{exec::Millis, rng::Rng, setup::Setup};
 
@@ -6,19 +7,19 @@ pub(crate) const HOUR: Millis = 3_600_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Profile {
-    /// No faults.
+    /// There are no faults.
     Calm,
-    /// Every fault, within the guarantees of the dependencies.
+    /// Every fault occurs, within the guarantees of the dependencies.
     Bounded,
-    /// Requests that outlive their bound, clocks hours apart.
+    /// Requests take effect after their guaranteed lifetime, and clocks differ by hours.
     Hostile,
     /// Workers crash and pause all the time.
     Crashy,
     /// Entra's replicas lag by minutes.
     SlowGraph,
-    /// 429 and 5xx everywhere.
+    /// Answers with 429 and 5xx are frequent.
     Throttled,
-    /// Sign-up, deprovision, sign-up again, in mid-run.
+    /// Tenants are signed up, deprovisioned and signed up again during the run.
     Churn,
     /// Workers restart with another version of the blueprint.
     VersionChange,
@@ -26,17 +27,17 @@ pub(crate) enum Profile {
     Noisy,
     /// One dependency after the other is down for minutes.
     Correlated,
-    /// The service refuses and fails in undocumented ways.
+    /// Azure refuses requests and fails in undocumented ways.
     Rotten,
-    /// Several requests at once, and again before they are answered.
+    /// Clients send several requests at once, and repeat them before they are answered.
     Impatient,
-    /// Dozens of tenants in one network, which is changed one endpoint at a time.
+    /// Dozens of tenants are in one virtual network, in which one endpoint is changed at a time.
     Crowd,
-    /// Outages of a day, and machines that sleep for as long.
+    /// Outages last a day, and machines sleep for hours.
     Days,
 }
 
-/// The profiles of most seeds; a few draw one of those that cost as much as a hundred others.
+/// The profiles that most seeds draw; a few draw one of the other two, whose runs take as long as a hundred of these.
 pub(crate) const PROFILES: [Profile; 12] = [
     Profile::Calm,
     Profile::Bounded,
@@ -51,52 +52,52 @@ pub(crate) const PROFILES: [Profile; 12] = [
     Profile::Rotten,
     Profile::Impatient,
 ];
-/// How many of a thousand seeds draw [`Profile::Crowd`], and how many [`Profile::Days`].
+/// Of a thousand seeds, how many draw [`Profile::Crowd`], and how many [`Profile::Days`].
 const CROWDS: u64 = 2;
 const DAYS: u64 = 5;
 
-/// How the simulated Azure behaves; shares are in permille.
+/// How often the simulator's Azure misbehaves in which way. Rates are in permille.
 #[derive(Debug, Clone)]
 pub(crate) struct AzureManners {
     pub(crate) throttled: u64,
     pub(crate) errors: u64,
     pub(crate) denied: u64,
-    /// Writes that become long-running operations.
+    /// Writes, deletions and purges that become long-running operations.
     pub(crate) operations: u64,
     pub(crate) longest: Millis,
     pub(crate) op_failed: u64,
     pub(crate) graph_lag: Millis,
     pub(crate) role_lag: Millis,
     pub(crate) strangers: u32,
-    /// Refusals with undocumented codes, for some minutes.
+    /// Requests that are refused with undocumented codes for some minutes.
     pub(crate) unknown_codes: u64,
-    /// Objects that show as failed though they were not changed, per read.
+    /// Reads at which a ready object starts to show as failed although nobody changed it.
     pub(crate) rots: u64,
-    /// Updates after which every update of the object fails.
+    /// Updates from which on every update of the object fails.
     pub(crate) curses: u64,
     /// Updates that fail and leave the object as it was.
     pub(crate) halves: u64,
     /// Operations that end in an undocumented state.
     pub(crate) odd: u64,
-    /// From when on no more objects of a kind can be created.
+    /// The instant from which no more objects of a kind can be created, with that kind; `None` for no limit.
     pub(crate) wall: Option<(Millis, &'static str)>,
-    /// Lists come in pages and in any order.
+    /// Whether lists come in pages and in any order.
     pub(crate) pages: bool,
-    /// The stamp has its role ids without a subscription, with which Azure shows them.
+    /// Whether the stamp lists role ids without the subscription, with which Azure shows them.
     pub(crate) short_roles: bool,
-    /// Answers whose ids are in another case.
+    /// Answers that show ids in upper or lower case.
     pub(crate) other_case: u64,
-    /// Answers whose sets come in another order.
+    /// Answers that show sets in another order.
     pub(crate) reordered: u64,
-    /// Lag of Graph's that is reported as a missing right.
+    /// Answers of Graph that report a lag as a missing permission.
     pub(crate) gated: u64,
     /// Vaults that can't be purged.
     pub(crate) protected: u64,
     /// Objects that can't be changed back.
     pub(crate) stubborn: u64,
-    /// `Retry-After` in its other forms.
+    /// Answers with `Retry-After` as a date or with a fraction.
     pub(crate) fancy_waits: u64,
-    /// A running operation that is reported only in the message.
+    /// Refusals that report a running operation only in their message.
     pub(crate) wordy: u64,
 }
 
@@ -123,7 +124,7 @@ impl AzureManners {
     }
 }
 
-/// Everything that a seed draws before its run.
+/// Everything that a seed determines before its run. Rates are in permille.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) profile: Profile,
@@ -131,52 +132,52 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     pub(crate) faults_until: Millis,
     pub(crate) azure: AzureManners,
-    // The transport.
+    // Faults of the transport.
     pub(crate) not_sent: u64,
     pub(crate) lost: u64,
     pub(crate) answer_lost: u64,
     pub(crate) late: u64,
-    /// How much longer than guaranteed a late request may live.
+    /// How many milliseconds after its guaranteed lifetime a late request may still take effect.
     pub(crate) overdue: Millis,
-    // The store.
+    // Faults of the store.
     pub(crate) conflicts: u64,
     pub(crate) unavailable: u64,
     pub(crate) ambiguous: u64,
     pub(crate) slow_saves: u64,
-    // Broker and publisher.
+    // Faults of the broker and the publisher.
     pub(crate) duplicates: u64,
     pub(crate) lock_lost: u64,
     pub(crate) wakes_lost: u64,
     pub(crate) publish_fails: u64,
     // Workers.
-    /// Mean time between kills and between pauses; 0 for none.
+    /// Mean time in milliseconds between kills of a worker (`pauses_every`: between its pauses); 0 for none.
     pub(crate) kills_every: Millis,
     pub(crate) pauses_every: Millis,
     pub(crate) skew: Millis,
-    // The workload, in permille per occasion.
+    // The requests: rates per occasion, in permille.
     pub(crate) updates: u64,
     pub(crate) removals: u64,
-    /// Messages that intake must refuse.
+    /// Messages that intake must reject.
     pub(crate) poison: u64,
     pub(crate) suspensions: u64,
-    /// A tenant is active only after an isolation check, which the timer repeats.
+    /// Whether a tenant becomes active only after an isolation check, which a timer repeats.
     pub(crate) proved: bool,
-    /// Intruders during the isolation check, or later.
+    /// The number of intruders that give themselves access during the run.
     pub(crate) intruders: u64,
     pub(crate) versions: bool,
     pub(crate) outages: bool,
     pub(crate) removed_in_the_end: bool,
-    /// Unreadable rows of the store.
+    /// Whether rows of the store become unreadable.
     pub(crate) unreadable: bool,
-    /// Workers that write members unknown to the others.
+    /// Whether some workers write members that the others do not know.
     pub(crate) mixed: bool,
-    /// Requests that change what can't be changed in place.
+    /// Requests that change a property which can't be changed in place.
     pub(crate) moves: u64,
     /// Requests that are sent together with their opposite.
     pub(crate) twins: u64,
-    /// Reads of a tenant.
+    /// Reads of a tenant by clients.
     pub(crate) reads: u64,
-    /// Objects that are deleted by hand.
+    /// Whether objects are deleted by hand.
     pub(crate) robbers: bool,
     /// The settings of the workers.
     pub(crate) setup: Setup,
@@ -192,7 +193,7 @@ impl Plan {
         };
         let mut plan = Self::of(profile, &mut rng);
         plan.swarm(&mut rng);
-        // An isolation check costs as much as the rest of a sign-up.
+        // Only a quarter of the seeds: an isolation check costs as much as the rest of a sign-up.
         plan.proved = rng.permille(250);
         plan.intruders = if plan.proved { rng.below(4) } else { 0 };
         plan.setup = Setup::draw(&mut Rng::new(seed, 8), &plan);
@@ -202,12 +203,12 @@ impl Plan {
         plan
     }
 
-    /// No faults; if `noisy`, its first tenant gets a request every few seconds.
+    /// A plan without faults. With the profile `Noisy`, the first tenant gets a request every few seconds.
     pub(crate) fn without_faults(seed: u64, profile: Profile) -> Self {
         Self { profile, ..Self::of(Profile::Calm, &mut Rng::new(seed, 3)) }
     }
 
-    /// Faults that a scenario of days, or of dozens of tenants, does without, so that it ends within a second.
+    /// Leaves out what would make a scenario of days, or of dozens of tenants, take longer than a second.
     #[expect(clippy::wildcard_enum_match_arm, reason = "most profiles are alike here")]
     fn of_size(&mut self) {
         match self.profile {
@@ -291,7 +292,7 @@ impl Plan {
         }
     }
 
-    /// Each kind of fault is left out, unchanged, or tripled.
+    /// Leaves out, keeps or triples each kind of fault.
     fn swarm(&mut self, rng: &mut Rng) {
         let knobs = [
             &mut self.azure.throttled,
@@ -323,13 +324,14 @@ impl Plan {
         self.skew *= rng.pick(&[0, 1, 1]);
     }
 
-    /// Whether the guarantees D and E hold, and so the fence.
+    /// Whether the assumptions about late requests and clocks hold (docs/trust.md), on which the lease's fence
+    /// depends.
     pub(crate) fn bounded(&self) -> bool {
         self.profile != Profile::Hostile
     }
 }
 
-/// Azure's behaviour in a scenario of this profile. `crowd` is the number of tenants of a crowd.
+/// How Azure behaves in a scenario of this profile. `crowd` is the number of tenants of a crowd.
 fn manners(profile: Profile, rng: &mut Rng, crowd: i64) -> AzureManners {
     use Profile::{Calm, Crowd, Rotten, SlowGraph, Throttled};
     let calm = profile == Calm;
@@ -341,7 +343,8 @@ fn manners(profile: Profile, rng: &mut Rng, crowd: i64) -> AzureManners {
         errors: if profile == Throttled { 100 } else { some(8) },
         denied: some(2),
         operations: 300,
-        // A crowd has to wait for longer than any other operation may take.
+        // In a crowd the endpoints are changed one after the other, so a tenant waits longer than any other operation
+        // may take.
         longest: if profile == Crowd {
             5 * HOUR / crowd
         } else {

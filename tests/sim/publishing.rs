@@ -1,5 +1,5 @@
-//! Checks of publishing: events, refusals and history are durable before they are published, with one content under one
-//! id.
+//! Checks that events, rejections and history are durable before they are published, and that one id always has the
+//! same content.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use tenantry_core::tenant::{CloudEvent, EntryContent, HistoryRow, OutboxEntry, T
 use super::{Durable, Ledger};
 
 impl Ledger {
-    /// I3, I20: an entry that leaves the outbox was published, and is in history.
+    /// Invariants I3 and I20: an entry that leaves the outbox was published, and its row is in the history.
     pub(super) fn struck(&mut self, before: &Tenant, after: &Tenant) {
         let id = after.id.as_str();
         let kept: BTreeSet<u64> = after.outbox().iter().map(|entry| entry.number).collect();
@@ -69,7 +69,7 @@ impl Ledger {
         }
     }
 
-    /// An event that reached subscribers.
+    /// Checks an event that has reached subscribers.
     pub(crate) fn published(&mut self, event: &CloudEvent) {
         let body = json!(event);
         let key = (event.source.clone(), event.id.clone());
@@ -141,7 +141,8 @@ impl Ledger {
         }
     }
 
-    /// Checks the end of a run: every event is published, every row is written, every operation has ended once.
+    /// Checks the end of a run: every event is published, every history row is written, and every operation has one
+    /// outcome.
     pub(crate) fn at_rest(&mut self) {
         let mut wrongs = Vec::new();
         for (id, tenant) in &self.tenants {

@@ -1,4 +1,4 @@
-//! One seed: a scenario with faults, then without, until everything is at rest.
+//! Runs one seed: the scenario with faults, then without, until everything is at rest.
 
 use std::{
     collections::BTreeMap,
@@ -19,19 +19,19 @@ use super::{
     script, truth,
 };
 
-/// How long it may take until everything is at rest once there are no more faults, per round of retries.
+/// After the end of the faults, everything has to be at rest within this many milliseconds per round of retries.
 const TIMEOUT: Millis = 4 * 3_600_000;
-/// How often a person retries stopped tenants.
+/// How often a person retries blocked and failed tenants.
 const ROUNDS: u32 = 4;
 
-/// What is left out to reduce a failing run.
+/// What is left out of a run to reduce it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Cut {
-    /// Only these tenants get requests, by number; all when empty.
+    /// The numbers of the tenants that get requests; all tenants do if this is empty.
     pub(crate) tenants: Vec<usize>,
-    /// The kinds of faults that are left out, by number.
+    /// The numbers of the kinds of faults that are left out.
     pub(crate) without: Vec<usize>,
-    /// The end of the faults.
+    /// When faults end; `None` to keep the plan's instant.
     pub(crate) until: Option<Millis>,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Report {
     pub(crate) lines: Vec<String>,
     pub(crate) tenants: usize,
     pub(crate) were_active: usize,
-    /// How long each tenant took to become active, by number.
+    /// By tenant number: how long the tenant took to become active.
     pub(crate) waits: Vec<(usize, Millis)>,
     pub(crate) disturbed: usize,
     pub(crate) hits: BTreeMap<&'static str, u64>,
@@ -59,7 +59,8 @@ pub(crate) fn run(seed: u64, cut: &Cut, with_lines: bool) -> Report {
 }
 
 pub(crate) fn run_plan(seed: u64, mut plan: Plan, cut: &Cut, with_lines: bool) -> Report {
-    // The time limit of an isolation check uses tokio's timers. That clock stands still, so it never expires here.
+    // The isolation check's time limit uses tokio's timers. Their clock stands still, so the limit is never reached
+    // here.
     let timers =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let _within = timers.enter();
@@ -124,9 +125,9 @@ pub(crate) fn run_plan(seed: u64, mut plan: Plan, cut: &Cut, with_lines: bool) -
     }
 }
 
-/// The timer checks all tenants once more, and its published findings have to be true.
+/// Runs the timer that checks the isolation of all tenants once more. The findings that it publishes have to be true.
 fn check_again(shared: &Arc<Shared>, round: u32) {
-    // Writes from before the end of the faults are visible everywhere by then.
+    // By then, all writes from before the end of the faults are visible at every replica.
     shared.hub.run(shared.hub.now() + 200_000, || false);
     broker::once(shared, Function::Audit);
     rest(shared, round);
@@ -153,7 +154,7 @@ fn check_again(shared: &Arc<Shared>, round: u32) {
     }
 }
 
-/// Whether nothing is left to do.
+/// Whether no work is left: no open message, no unpublished event, no tenant that is due.
 fn at_rest(shared: &Shared) -> bool {
     let idle = |tenant: &tenantry_core::tenant::Tenant| {
         tenant.due_at.is_none() && tenant.outbox().is_empty() && tenant.status.settled()
@@ -164,7 +165,7 @@ fn at_rest(shared: &Shared) -> bool {
         && ledger.tenants.values().all(|tenant| idle(tenant))
 }
 
-/// Sends a request about each of the chosen tenants.
+/// Sends a request about each tenant for which `whom` returns true; returns how many.
 fn ask(
     shared: &Arc<Shared>,
     action: &'static str,
@@ -231,7 +232,7 @@ fn heal(shared: &Arc<Shared>, seed: u64) {
     }
 }
 
-/// I25: the clients' responses have one order.
+/// Invariant I25: one order of the clients' requests explains all their responses.
 fn explained(shared: &Arc<Shared>) {
     for number in 0..shared.tenants().len() {
         let end = shared.name_of(number).and_then(|name| shared.ledger().tenants.get(&name).cloned());
@@ -250,11 +251,11 @@ fn explained(shared: &Arc<Shared>) {
     }
 }
 
-/// The seed that always fails.
+/// The seed that always fails, to prove that failures are reported.
 pub(crate) const CANARY: u64 = 0xCA_4A21;
 
-/// Releases the names of vaults. A vault whose name a tenant needs again reaches its purge date, so its protection
-/// ends.
+/// Ends the purge protection of soft-deleted vaults whose name their tenant needs again, as if their purge date had
+/// come.
 fn release_vaults(shared: &Arc<Shared>) {
     let is_needed = |vault: &str| {
         let ledger = shared.ledger();
@@ -269,14 +270,14 @@ fn release_vaults(shared: &Arc<Shared>) {
             shared.azure().deleted_vaults.remove(&id);
         }
     }
-    // A person also purges deleted vaults that hold a name, where a request beyond its guaranteed lifetime has deleted
-    // them.
+    // Without the guarantees, a late request may have deleted a vault. A person then purges the vaults that hold
+    // names.
     if !shared.plan.bounded() {
         shared.azure().deleted_vaults.clear();
     }
 }
 
-/// A person retries stopped tenants; then every tenant must have its desired state.
+/// Retries blocked and failed tenants as a person does; then every tenant must have its desired state.
 fn settle(shared: &Arc<Shared>, first: u32) {
     for round in first..first + ROUNDS {
         release_vaults(shared);
@@ -302,7 +303,8 @@ fn settle(shared: &Arc<Shared>, first: u32) {
             let why: Vec<String> = blocked.map(|(name, cause)| format!("{name}: {cause}")).collect();
             wrongs.push(("I10", format!("{id} is {:?} in the end: {}", tenant.status, why.join("; "))));
         }
-        // Azure has no leases: the effect of a request beyond its guaranteed lifetime is repaired by the next request.
+        // Azure has no leases: if a request took effect after its guaranteed lifetime, only the tenant's next request
+        // repairs that.
         if shared.disturbed().contains(id) {
             continue;
         }

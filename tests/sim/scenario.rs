@@ -1,4 +1,4 @@
-//! What a run shares: time, state, Azure, the ledger, the workers; and the product that uses them.
+//! What all parts of a run share: the virtual time, the plan, Azure, the ledger and the workers with the product.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,10 +32,10 @@ use super::{
     truth, versions, wait_budget,
 };
 
-/// The guaranteed bound of clock differences.
+/// The largest difference between two clocks, in milliseconds, that the product assumes.
 const APART: Millis = 3_000;
 
-/// A worker: the running process with this number, if there is one.
+/// A worker: the process that runs under one of the run's worker numbers, or the last one that did.
 pub(crate) struct Worker {
     pub(crate) owner: Owner,
     pub(crate) name: String,
@@ -56,19 +56,19 @@ pub(crate) struct Shared {
     hits: Mutex<BTreeMap<&'static str, u64>>,
     names: Mutex<BTreeMap<String, String>>,
     pauses: Mutex<Pauses>,
-    /// Tenants that a violated guarantee has affected: by an effect beyond its guaranteed lifetime, or by a lagging
-    /// replica that was read by a worker whose clock is too far ahead of the last writer's to detect the lag.
+    /// Tenants that are not compared with Azure, because a request took effect after its guaranteed lifetime, or a
+    /// worker's clock was too far ahead of the last writer's to detect that a replica lags.
     disturbed: Mutex<BTreeSet<String>>,
-    /// How far the clock of each tenant's last writer was ahead.
+    /// By tenant: how far the clock of the last writer was ahead, in milliseconds.
     writers: Mutex<BTreeMap<String, Millis>>,
     tenants: Vec<String>,
     outages: Vec<(u8, Millis, Millis)>,
     pub(crate) workers: Mutex<Vec<Worker>>,
     starts: AtomicUsize,
-    /// Messages that are not done.
+    /// The number of requests that are sent and not completed.
     pub(crate) open: AtomicUsize,
     history: Mutex<History>,
-    /// When each wake-up was last scheduled, by tenant and instant.
+    /// When each wake-up was last scheduled, by tenant and by the instant that the wake-up is for.
     woken: Mutex<BTreeMap<(String, Millis), Millis>>,
     pub(crate) sessions: Mutex<BTreeMap<usize, broker::Session>>,
     blueprints: Vec<Blueprint>,
@@ -88,7 +88,7 @@ impl Shared {
             _ if plan.outages => outages(&mut rng, plan.faults_until),
             _ => Vec::new(),
         };
-        // Names with a long common prefix, so that names that are cut too short collide.
+        // The names have a long common prefix, so that names of objects collide if they are cut too short.
         let tenants: Vec<String> =
             (0..plan.tenants).map(|number| format!("northwind-traders-europe-{number}x")).collect();
         let ledger = Ledger::new(&plan, &tenants);
@@ -158,7 +158,7 @@ impl Shared {
         self.writers.lock().unwrap()
     }
 
-    /// Whether a worker overestimates the age of a tenant's last write by more than the guaranteed clock difference.
+    /// Whether a worker whose clock is `ahead` overestimates the age of a tenant's last write by more than [`APART`].
     pub(crate) fn is_misled(&self, tenant: &str, ahead: Millis) -> bool {
         let writer = self.writers().get(tenant).copied();
         writer.is_some_and(|writer| ahead - writer > APART)
@@ -174,7 +174,7 @@ impl Shared {
         self.ledger().wrong(invariant, what);
     }
 
-    /// The plan, while there are faults.
+    /// The plan of the run while there are faults; `None` after that.
     pub(crate) fn faulty(&self) -> Option<&Plan> {
         (!self.healed.load(Ordering::Relaxed)).then_some(&self.plan)
     }
@@ -201,7 +201,7 @@ impl Shared {
         &self.tenants
     }
 
-    /// Whether a dependency is down: 1 the store, 2 ARM, 3 Graph, 4 subscribers.
+    /// Whether a dependency is down: 1 is the store, 2 ARM, 3 Graph, 4 the subscribers.
     pub(crate) fn is_out(&self, dependency: u8) -> bool {
         let now = self.hub.now();
         let out =
@@ -212,14 +212,14 @@ impl Shared {
         out
     }
 
-    /// Whether the queue has had the same wake-up within its window of duplicate detection, taken or not.
+    /// Whether the queue already got this wake-up within the window of duplicate detection, delivered or not.
     pub(crate) fn is_repeat(&self, tenant: &TenantId, at: Timestamp) -> bool {
         let now = self.hub.now();
         let past = self.woken.lock().unwrap().insert((tenant.to_string(), millis_of(at)), now);
         past.is_some_and(|past| now - past < 600_000)
     }
 
-    /// Starts a process.
+    /// Starts a process for the worker with this number.
     fn worker(self: &Arc<Self>, number: usize, rng: &mut Rng) -> Worker {
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
         let owner = self.hub.next_owner();
@@ -254,10 +254,10 @@ impl Shared {
         Worker { owner, name, app: Arc::new(app), alive: true, skew }
     }
 
-    /// May kill the process here: the caller's task then never continues.
+    /// May kill the process at this point; then the future never completes.
     pub(crate) async fn perhaps_die(self: &Arc<Self>, owner: Owner, point: &'static str) {
         let crashy = self.faulty().is_some_and(|plan| plan.kills_every > 0);
-        // These points are reached rarely.
+        // Both points are reached rarely, so a crash there is more likely.
         let seldom = if point.starts_with("C6 ") || point.starts_with("C12 ") { 12 } else { 1 };
         let share = seldom * if self.plan.kills_every < 60_000 { 12 } else { 2 };
         if owner != 0 && crashy && self.faults().permille(share) {
@@ -267,7 +267,7 @@ impl Shared {
         }
     }
 
-    /// A process is killed; another one replaces it after a while.
+    /// Kills a process. A new process replaces it within 40 seconds.
     pub(crate) fn kill(self: &Arc<Self>, owner: Owner) {
         let number = {
             let mut workers = self.workers();
@@ -299,7 +299,7 @@ impl Shared {
         self.workers()[number] = worker;
     }
 
-    /// The faults are over: the workers continue with correct clocks.
+    /// Ends all faults: paused workers continue, and all clocks are correct.
     pub(crate) fn heal(self: &Arc<Self>) {
         self.healed.store(true, Ordering::Relaxed);
         self.azure().heal(self.hub.now());
@@ -317,14 +317,14 @@ impl Shared {
         self.hub.note("heal", &"");
     }
 
-    /// The run is over: breaks the reference cycles.
+    /// Ends the run: breaks the reference cycles, so that everything is freed.
     pub(crate) fn end(&self) {
         self.hub.end();
         let workers = std::mem::take(&mut *self.workers());
         drop(workers);
     }
 
-    /// Checks that compare a saved document with Azure's real state.
+    /// Checks a saved document, also against the real state of Azure.
     pub(crate) fn after_save(&self, before: Option<&Tenant>, tenant: &Tenant) {
         if self.plan.mixed
             && let Some(before) = before
@@ -380,7 +380,8 @@ impl Shared {
         }
     }
 
-    /// I22: a tenant is called active only after everything that could hide an intruder was read since its last change.
+    /// Invariant I22: a tenant is reported as active only after the isolation check has read everything that could
+    /// hide an intruder, since the tenant's last change.
     fn proved(&self, tenant: &Tenant) {
         if !self.plan.proved || !matches!(tenant.status, Status::Active | Status::Suspended) {
             return;

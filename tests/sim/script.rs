@@ -1,4 +1,4 @@
-//! The requests of a run and their times; drawn from the seed before the run, so that they can be reduced.
+//! The requests of a run with their times. They are drawn from the seed before the run, so that a run can be reduced.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::{
     rng::Rng,
 };
 
-/// The regions of a tenant's vault; a change of region needs another vault.
+/// The regions of a tenant's vault. A vault can't change its region, so another region needs a new vault.
 const REGIONS: [&str; 2] = ["westeurope", "northeurope"];
 
 /// What a client requests for a tenant.
@@ -17,7 +17,8 @@ const REGIONS: [&str; 2] = ["westeurope", "northeurope"];
 struct Requested {
     action: &'static str,
     level: u64,
-    /// The new region of its vault, and whether the client consents to replacing the existing one.
+    /// The new region of the tenant's vault, and whether the client consents to recreating the vault; `None` to keep
+    /// it.
     region: Option<(&'static str, bool)>,
     full: bool,
 }
@@ -53,7 +54,8 @@ fn written(at: Millis, tenant: usize, name: &str, id: &str, requested: &Requeste
     Letter { at, tenant, id: id.to_owned(), body, by_http: false, poison: false, again: None }
 }
 
-/// A request that a person makes after the faults; with consent, objects that can't be repaired are recreated.
+/// A request that a person sends after the faults. With `consent`, it allows the recreation of objects that can't be
+/// repaired.
 pub(crate) fn letter(
     at: Millis,
     (tenant, name): (usize, &str),
@@ -66,7 +68,7 @@ pub(crate) fn letter(
     Letter { by_http: consent, ..written(at, tenant, name, id, &requested) }
 }
 
-/// Makes a request invalid: a tenant's name in another case, an unknown action or schema, or not a JSON object.
+/// Makes a request invalid: a tenant id with a capital letter, an unknown action or schema, or not a JSON object.
 fn spoil(letter: &mut Letter, rng: &mut Rng) {
     letter.poison = true;
     letter.id = format!("poison-{}", letter.id);
@@ -79,7 +81,7 @@ fn spoil(letter: &mut Letter, rng: &mut Rng) {
     }
 }
 
-/// The part of a script for one tenant.
+/// The requests for one tenant; `letters` also has those for the tenants before it.
 struct Part<'a> {
     plan: &'a Plan,
     tenant: usize,
@@ -119,7 +121,7 @@ impl Part<'_> {
         }
     }
 
-    /// One request after the other, each at its own time.
+    /// Adds requests for the tenant until faults end, at random intervals.
     fn write(&mut self, rng: &mut Rng, mut at: Millis, slower: Millis) {
         let plan = self.plan;
         let noisy = plan.profile == Profile::Noisy && self.tenant == 0;
@@ -146,7 +148,7 @@ impl Part<'_> {
     }
 }
 
-/// The request of another client at the same moment.
+/// The request that another client sends at the same moment; `None` if there is none.
 fn opposite(action: &str) -> Option<&'static str> {
     match action {
         "signup" => Some("signup"),
@@ -158,7 +160,7 @@ fn opposite(action: &str) -> Option<&'static str> {
     }
 }
 
-/// All requests during the faults, in order.
+/// All requests that clients send during the faults, in the order of their times.
 pub(crate) fn draw(seed: u64, plan: &Plan, names: &[String]) -> Vec<Letter> {
     let mut rng = Rng::new(seed, 6);
     let mut letters: Vec<Letter> = Vec::new();

@@ -1,4 +1,4 @@
-//! The settings of a run's workers: what an operator may choose, drawn by the seed within the supported range.
+//! The settings of a run's workers: an operator may choose them; the seed draws them within the supported range.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use super::{
 pub(crate) enum WakeUps {
     /// By a message at the right time.
     Queue,
-    /// By the timer's sweep alone, as with `TENANTRY_WAKEUPS=sweep`.
+    /// Only by the sweep, as with `TENANTRY_WAKEUPS=sweep`.
     Sweep,
-    /// By messages, which are all lost for hours.
+    /// By messages, all of which are lost from the first instant to the second.
     Lost(Millis, Millis),
 }
 
-/// The differences from the shipped settings.
+/// The settings of the workers and timers that differ from the shipped ones in some runs. Times are in milliseconds.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) wake_ups: WakeUps,
@@ -32,9 +32,9 @@ pub(crate) struct Setup {
     gather: Millis,
     max_writes: u32,
     max_failures: u32,
-    /// The queue drops a repeated wake-up.
+    /// Whether the queue drops a wake-up that was already sent.
     pub(crate) deduplicates: bool,
-    /// How often the timers tick.
+    /// The interval of the sweep timer in milliseconds.
     pub(crate) sweeps_every: Millis,
 }
 
@@ -63,7 +63,7 @@ impl Setup {
         }
     }
 
-    /// Half of all scenarios have the shipped settings.
+    /// Draws settings. About half of all scenarios have the shipped ones.
     pub(crate) fn draw(rng: &mut Rng, plan: &Plan) -> Self {
         let usual = Self::usual();
         let wake_ups = match rng.below(100) {
@@ -80,7 +80,7 @@ impl Setup {
         if rng.permille(500) {
             return shipped;
         }
-        // A lease has to cover two requests with their latest effects, on clocks that differ.
+        // A lease has to cover two requests with their latest effects, and the difference of two clocks.
         let least = 2 * (TIMEOUT + LIFE + 6_000);
         Self {
             lease: rng.pick(&[least, shipped.lease, 2 * shipped.lease, 600_000]),
@@ -106,7 +106,7 @@ impl Setup {
         settings
     }
 
-    /// Whether a wake-up for an instant is lost.
+    /// Whether a wake-up that is sent at `now` is lost.
     pub(crate) fn loses(&self, now: Millis) -> bool {
         matches!(self.wake_ups, WakeUps::Lost(from, to) if (from..to).contains(&now))
     }

@@ -1,11 +1,11 @@
-//! A slot for one value.
+//! A slot that passes one value from a task to another.
 
 use std::{
     sync::{Arc, Mutex},
     task::{Poll, Waker},
 };
 
-/// A slot for one value that another task waits for.
+/// A slot for one value, which another task awaits.
 pub(crate) struct Slot<T>(Mutex<(Option<T>, Option<Waker>)>);
 
 impl<T> Slot<T> {
@@ -13,7 +13,7 @@ impl<T> Slot<T> {
         Arc::new(Self(Mutex::new((None, None))))
     }
 
-    /// The first value counts.
+    /// Puts a value into the slot; further values are dropped.
     pub(crate) fn put(&self, value: T) {
         let mut held = self.0.lock().unwrap();
         if held.0.is_none() {

@@ -1,12 +1,12 @@
-//! Reduces a run's faults, to find those that a failure needs.
+//! Leaves out faults of a failing run, to find those that cause the failure.
 
 use super::{exec::Millis, profile::Plan, setup::Setup};
 
 impl Plan {
-    /// How many kinds of faults [`Self::cut`] knows.
+    /// The number of kinds of faults that [`Self::cut`] can leave out.
     pub(crate) const KINDS: usize = 27;
 
-    /// Leaves kinds of faults out, and ends them earlier.
+    /// Leaves out kinds of faults by number, and ends all faults at `until`.
     pub(crate) fn cut(&mut self, without: &[usize], until: Option<Millis>) {
         for kind in without {
             match kind {

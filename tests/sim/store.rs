@@ -1,4 +1,4 @@
-//! The state store of a run: tables in memory ([`super::tables`]), behind a network that fails.
+//! The state store of a run: tables in memory ([`super::tables`]), reached over a network with faults.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use tenantry_core::{
 
 use super::{exec::Owner, scenario::Shared, versions};
 
-/// A worker's store.
+/// A worker's access to the state store.
 pub(crate) struct SimStore {
     pub(crate) shared: Arc<Shared>,
     pub(crate) owner: Owner,
     pub(crate) worker: String,
 }
 
-/// The fate of one call.
+/// What happens to one call of the store.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Fine,
@@ -67,7 +67,7 @@ impl SimStore {
         Ok(work())
     }
 
-    /// A change, with the checks after the store has accepted it.
+    /// Makes a change. The worker may crash before it, or after the store has accepted it.
     async fn change<T>(
         &self,
         versioned: bool,
@@ -92,7 +92,8 @@ impl SimStore {
         }
         match fate {
             Fate::AnswerLost => Self::unavailable(),
-            // The client repeated it after a lost answer, and collided with its own first attempt.
+            // As if the client had repeated the call after a lost answer, so that the repeat conflicts with the first
+            // attempt.
             Fate::Overtaken if versioned => Err(StoreError::Overtaken),
             Fate::Overtaken | Fate::Fine | Fate::Refused => done,
         }
@@ -113,7 +114,7 @@ impl StateStore for SimStore {
         seen: Option<&'a ETag>,
     ) -> BoxFuture<'a, Result<ETag, StoreError>> {
         Box::pin(self.change(true, move |shared| {
-            // Every other worker has a later version.
+            // Every second process has a later version of the program.
             let newer = shared.plan.mixed && self.owner.is_multiple_of(2);
             let written = if newer { &versions::marked(tenant) } else { tenant };
             let (etag, kept) = shared.tables.save(written, seen)?;

@@ -1,5 +1,5 @@
-//! The tables of the state store, as maps that are shared with the ledger: copies took most of a run's time. They
-//! behave like `tests/suite/testkit/memory.rs`, which the other stores are compared with.
+//! The tables of the state store, as maps that are shared with the ledger, because copies took most of a run's time.
+//! They behave like `tests/suite/testkit/memory.rs`, with which the other stores are compared.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -53,17 +53,17 @@ impl Tables {
         self.maps().blueprints.entry(digest.to_owned()).or_insert_with(|| text.to_owned());
     }
 
-    /// Makes the row of an id unreadable for this version, until it is repaired.
+    /// Makes a tenant's row unreadable until it is repaired.
     pub(crate) fn spoil(&self, id: TenantId) {
         self.maps().spoilt.insert(id);
     }
 
-    /// Adds an unreadable request record with events to publish.
+    /// Adds an unreadable request record, which is due because of events to publish.
     pub(crate) fn spoil_request(&self, key: &str) {
         self.maps().spoilt_requests.insert(key.to_owned());
     }
 
-    /// A person repairs the row.
+    /// Repairs a tenant's row, as a person would.
     pub(crate) fn mend(&self, id: &TenantId) {
         self.maps().spoilt.remove(id);
     }
@@ -78,7 +78,7 @@ impl Tables {
         Ok(found.map(|(tenant, etag)| Stored { value: Tenant::clone(&tenant), etag }))
     }
 
-    /// Saves, and returns the saved document.
+    /// Saves a document if `seen` is the present version. Returns the new version and the saved document.
     pub(crate) fn save(
         &self,
         tenant: &Tenant,
@@ -136,7 +136,7 @@ impl Tables {
         let tenants = readable.filter_map(|(tenant, _)| {
             Some((tenant.due_at?.as_millisecond(), Due::Tenant(tenant.id.clone())))
         });
-        // Due since ever, because the real time can't be read.
+        // An unreadable row counts as due since the beginning of time, because its own time can't be read.
         let spoilt = maps.spoilt.iter().map(|id| (0, Due::Tenant(id.clone())));
         let spoilt = spoilt.chain(maps.spoilt_requests.iter().map(|key| (0, Due::Request(key.clone()))));
         let requests = maps.unpublished.iter().map(|(at, key)| (*at, Due::Request(key.clone())));

@@ -1,5 +1,5 @@
-//! The transport to the simulated Azure: requests and answers are delayed, lost, or arrive late. Each effect is checked
-//! against the lease that its sender had.
+//! The transport to the simulator's Azure: requests and answers are delayed or lost, or arrive late. Each effect is
+//! checked against the lease that the sender had.
 
 use std::{
     collections::BTreeMap,
@@ -22,10 +22,10 @@ use super::{
     slot::Slot,
 };
 
-/// The time limit for an answer, and how long a request may live after that.
+/// The time limit for an answer, and how long after that a request may still take effect, in milliseconds.
 pub(crate) const TIMEOUT: Millis = 30_000;
 pub(crate) const LIFE: Millis = 30_000;
-/// No document has this epoch.
+/// An epoch that no document has.
 const NO_EPOCH: u64 = u64::MAX;
 
 /// A worker's transport.
@@ -33,18 +33,18 @@ pub(crate) struct SimTransport {
     pub(crate) shared: Arc<Shared>,
     pub(crate) owner: Owner,
     pub(crate) worker: String,
-    /// How far the worker's clock is ahead.
+    /// How far the worker's clock is ahead, in milliseconds.
     pub(crate) skew: Arc<AtomicI64>,
 }
 
-/// The fate of one request.
+/// What happens to one request. Times are in milliseconds since it was sent.
 struct Journey {
     sent: bool,
-    /// When it is carried out, if ever.
+    /// When Azure carries the request out; `None` if the request is lost.
     arrives: Option<Millis>,
-    /// When its answer arrives, if ever.
+    /// When the answer arrives at the sender; `None` if it is lost.
     answered: Option<Millis>,
-    /// When its sender gives up.
+    /// When the sender stops waiting for an answer.
     given_up: Millis,
 }
 
@@ -61,7 +61,7 @@ impl SimTransport {
             shared.hit("not sent");
             return Journey { sent: false, arrives: None, answered: None, given_up: out };
         }
-        // A closed connection is reported at once; a hanging one is given up.
+        // A closed connection is reported before the time limit; one that hangs is given up at the limit.
         let given_up = if rng.permille(500) { rng.within(500, TIMEOUT) } else { TIMEOUT };
         let (name, journey) = if rng.permille(plan.lost) {
             ("request lost", Journey { arrives: None, answered: None, given_up, ..fine })
@@ -79,7 +79,7 @@ impl SimTransport {
         journey
     }
 
-    /// The tenant of a request: that of the message, or, in the sweep, the one whose name it contains.
+    /// The tenant of a request: the one that the running task works for, or else the one that the path names.
     fn about(&self, request: &Request) -> Option<usize> {
         let shared = &self.shared;
         let named = || shared.tenants().iter().position(|name| request.path.contains(name.as_str()));
@@ -87,7 +87,8 @@ impl SimTransport {
         shared.hub.current().1.or_else(named).or_else(marked)
     }
 
-    /// I2b: a change is sent only under a lease that covers its whole lifetime.
+    /// Invariant I2b: a change is sent only under a lease that covers the request's whole lifetime. Returns the
+    /// tenant and the epoch under which it was sent.
     fn covered(&self, about: Option<usize>, request: &Request) -> Option<(String, u64)> {
         let shared = &self.shared;
         let tenant = shared.name_of(about?)?;
@@ -116,11 +117,11 @@ impl SimTransport {
             }
             _ => {}
         }
-        // A sender without the lease, despite clocks and pauses, is an earlier holder.
+        // A worker that sends without holding the lease held it earlier: its effect must not be carried out.
         Some((tenant, if ours.is_some() { epoch } else { NO_EPOCH }))
     }
 
-    /// I6: only the tenant's own objects are touched.
+    /// Invariant I6: a request changes only objects of its own tenant.
     fn in_scope(&self, about: Option<usize>, request: &Request) {
         let shared = &self.shared;
         let Some(tenant) = about.and_then(|about| shared.name_of(about)) else { return };
@@ -143,7 +144,7 @@ impl SimTransport {
         }
     }
 
-    /// I23.
+    /// Invariant I23: an object that was in use is deleted only with a recorded reason.
     fn allowed(&self, about: Option<usize>, request: &Request) {
         let Some(name) = about.and_then(|about| self.shared.name_of(about)) else { return };
         let wrong = {
@@ -156,7 +157,7 @@ impl SimTransport {
         }
     }
 
-    /// I1: an object's name is a function of tenant, incarnation and slot alone.
+    /// Invariant I1: an object's name is determined by its tenant, incarnation and slot alone.
     fn one_name(&self, request: &Request) {
         let Some(body) = request.body.as_ref().filter(|_| request.method == Method::Put) else { return };
         let Some(tenant) = mark(body) else { return };
@@ -170,9 +171,9 @@ impl SimTransport {
         }
     }
 
-    /// I12: a request does not come before the end of its `Retry-After`. A worker that crashes, or whose save fails,
-    /// forgets it, and a changed desired state restarts the steps; so this is checked within the invocation that
-    /// received it, unless there was a request since then.
+    /// Invariant I12: a request is not repeated before the end of a `Retry-After`. This is checked only within the
+    /// invocation that received it, and only until the tenant's next request: a worker that crashes or can't save
+    /// forgets the wait, and a changed desired state restarts the steps.
     fn waits_as_asked(&self, about: Option<usize>, request: &Request) {
         let Some(tenant) = about.and_then(|about| self.shared.name_of(about)) else { return };
         let now = self.shared.hub.now();
@@ -180,7 +181,7 @@ impl SimTransport {
         let last_request = self.shared.ledger().asked.get(&tenant).copied().unwrap_or_default();
         let wait = self.shared.pauses().asked.get(&(invocation, request.path.clone())).copied();
         let Some((until, heard)) = wait else { return };
-        // Healing corrects the clocks, so that one may have jumped ahead meanwhile.
+        // The end of the faults corrects the clocks, so a clock may have jumped ahead in the meantime.
         let jump = if self.shared.faulty().is_some() { 0 } else { self.shared.plan.skew };
         let early = until - now;
         if early > 2 + jump && last_request < heard {
@@ -196,7 +197,7 @@ impl SimTransport {
         match asked_to_wait(reply, now).filter(|_| reply.status == 429) {
             Some(until) => _ = pauses.asked.insert(key, (until, now)),
             None if reply.status == 429 || reply.status >= 500 => _ = pauses.asked.remove(&key),
-            // After a success the service has no more objections to requests.
+            // An answer that is no such error ends all waits for this path.
             None => pauses.asked.retain(|(_, path), _| *path != key.1),
         }
     }
@@ -266,7 +267,7 @@ impl Transport for SimTransport {
     }
 }
 
-/// The end of a `Retry-After`; a date has whole seconds.
+/// The instant until which an answer asks to wait; `None` if it does not. A date has whole seconds.
 fn asked_to_wait(reply: &Reply, now: Millis) -> Option<Millis> {
     let value = reply.header("retry-after")?;
     if let Ok(seconds) = value.parse::<f64>() {
@@ -277,7 +278,7 @@ fn asked_to_wait(reply: &Reply, now: Millis) -> Option<Millis> {
     Some(millis_of(at))
 }
 
-/// The crash point of a worker that has sent a request, and perhaps received the answer.
+/// The name of the crash point that follows a change, whether or not the answer has arrived.
 fn crash_point_after(request: &Request, answered: Option<&Reply>) -> &'static str {
     let runs = |reply: &Reply| reply.header("azure-asyncoperation").or(reply.header("location")).is_some();
     match request.method {
@@ -287,18 +288,18 @@ fn crash_point_after(request: &Request, answered: Option<&Reply>) -> &'static st
     }
 }
 
-/// What is known of a request in flight.
+/// What is known about a request that was sent.
 struct Sending {
     about: Option<usize>,
-    /// The tenant's name and epoch when it was sent.
+    /// The tenant's name and epoch when the request was sent.
     fence: Option<(String, u64)>,
-    /// How far its sender's clock is ahead.
+    /// How far the sender's clock is ahead, in milliseconds.
     ahead: Millis,
-    /// Whether it arrives after its guaranteed lifetime.
+    /// Whether the request arrives after its guaranteed lifetime.
     overdue: bool,
 }
 
-/// The request reaches Azure.
+/// Lets Azure carry out a request, and checks the effect.
 fn carried_out(shared: &Shared, request: &Request, sending: &Sending) -> Reply {
     let now = shared.hub.now();
     let reply = shared.azure().handle(now, request);
@@ -306,7 +307,7 @@ fn carried_out(shared: &Shared, request: &Request, sending: &Sending) -> Reply {
         if request.mutates() && reply.is_success() {
             shared.azure().changed(&tenant);
             shared.writers().insert(tenant.clone(), sending.ahead);
-            // Its own sender may have continued since, under the same lease.
+            // The sender itself may have continued in the meantime, under the same lease.
             if sending.overdue {
                 shared.disturbed().insert(tenant);
             }
@@ -340,9 +341,9 @@ fn carried_out(shared: &Shared, request: &Request, sending: &Sending) -> Reply {
     reply
 }
 
-/// The waits that services have asked for.
+/// The waits that services have requested.
 #[derive(Default)]
 pub(crate) struct Pauses {
-    /// Until when, and when that was received, by invocation and path.
+    /// By invocation and path: until when to wait, and when the answer with the wait was received.
     asked: BTreeMap<(u64, String), (Millis, Millis)>,
 }

@@ -5,7 +5,7 @@ use tenantry_core::tenant::{Extent, Status, Tenant};
 
 use super::azure::{Azure, Object, Replicated, is_intruders, mark, text};
 
-/// I24: the access that a suspended tenant still has.
+/// Invariant I24: a role that a suspended tenant's identities still have; `None` if they have none.
 pub(crate) fn way_in(azure: &Azure, tenant: &Tenant) -> Option<String> {
     tenant.spec.suspended.as_ref()?;
     let id = tenant.id.as_str();
@@ -24,10 +24,10 @@ pub(crate) fn way_in(azure: &Azure, tenant: &Tenant) -> Option<String> {
     ))
 }
 
-/// What an active tenant lacks, or has wrongly or too often.
+/// What an active or suspended tenant lacks in Azure, or has too often or with wrong content; `None` if all is right.
 pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     let id = tenant.id.as_str();
-    // An object that was deleted by hand, with its children, may be missing long after its step's last read.
+    // An object that was deleted by hand may be missing long after its step last read it, and so may its children.
     let robbed = azure.robbed.contains(id);
     let full = tenant.spec.tier == "full";
     let suspended = tenant.spec.suspended.is_some();
@@ -57,7 +57,8 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
         for object in found {
             let body = &object.body;
             let state = text(body, "/properties/provisioningState");
-            // An object that failed by itself may have done so after its step's last read, at a read by another step.
+            // An object may start to show as failed by itself after its own step last read it, at a read for another
+            // step.
             if state != "Succeeded" && !object.rotten {
                 return Some(format!("its {part} is {state}"));
             }
@@ -93,12 +94,13 @@ pub(crate) fn lacks(azure: &Azure, tenant: &Tenant) -> Option<String> {
     lacks_in_entra(azure, tenant, lets_in, &granted)
 }
 
-/// A difference in the number of objects.
+/// The difference between two numbers of objects, as text; `None` if they are equal.
 fn count(expected: usize, found: usize, what: &str) -> Option<String> {
     (expected != found).then(|| format!("there are {found} of {what} instead of {expected}"))
 }
 
-/// What an active tenant lacks in Entra. `granted` counts the roles of a principal.
+/// What an active tenant lacks in Entra; `None` if all is right. `granted` returns the number of roles of a
+/// principal.
 fn lacks_in_entra(
     azure: &Azure,
     tenant: &Tenant,

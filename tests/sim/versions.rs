@@ -1,15 +1,15 @@
-//! Workers of two versions of the program at one store: the later one writes members that the other does not know, at
-//! every level of a document, and they have to survive a save by the other one.
+//! Workers of two versions of the program use one store. The later version writes members that the other does not
+//! know, at every level of a document. They have to be kept when the other version saves the document.
 
 use serde_json::{Map, Value, json};
 use tenantry_core::tenant::Tenant;
 
-/// A member that only the later version knows.
+/// The member that only the later version writes.
 const MEMBER: &str = "ofALaterVersion";
 
-/// The parts of a document that are objects with members of the program's own.
+/// JSON pointers to the parts of a document that can have unknown members.
 const PARTS: [&str; 6] = ["/spec", "/placement", "/lease", "/concluded", "/blocked", "/plan"];
-/// Lists of such objects, with the key of their items.
+/// JSON pointers to lists whose items can have unknown members, with the member that identifies an item.
 const LISTS: [(&str, &str); 3] = [("/operations", "id"), ("/requests", "requestId"), ("/outbox", "number")];
 
 fn read(tenant: &Tenant) -> Value {
@@ -39,7 +39,8 @@ pub(crate) fn marked(tenant: &Tenant) -> Tenant {
     Tenant::from_json(document.to_string().as_bytes()).unwrap()
 }
 
-/// Which such member was deleted although its parent still exists.
+/// The part of the document that has lost the later version's member although the part still exists; `None` if there
+/// is none.
 pub(crate) fn lost(before: &Tenant, after: &Tenant) -> Option<String> {
     let (before, after) = (read(before), read(after));
     let lost = |past: Option<&Value>, now: Option<&Value>| {

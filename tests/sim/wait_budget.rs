@@ -1,5 +1,6 @@
-//! I26: a passing failure blocks no step, and a permanent one delays nothing. The meaning of most refusals comes from
-//! Azure itself, not from their messages; a few codes have one meaning everywhere.
+//! Invariant I26: a passing failure does not block a step, and a permanent one is not retried for long. What most
+//! refusals mean is known from the simulator's Azure, not from their messages; a few codes have one meaning
+//! everywhere.
 
 use tenantry_core::{
     ids::StepName,
@@ -11,10 +12,10 @@ use super::{
     profile::{Plan, Profile},
 };
 
-/// After how many failures a blocked step is attributed to all of them, and not to the last refusal.
+/// From this many failures on, a step may be blocked whatever its last refusal means: its retries are used up.
 const OFTEN: u32 = 4;
 
-/// The steps that became blocked, or for another reason than before.
+/// The steps that have become blocked, or that are blocked for another reason than before.
 pub(crate) fn blocks<'a>(
     before: Option<&'a Tenant>,
     after: &'a Tenant,
@@ -27,7 +28,7 @@ pub(crate) fn blocks<'a>(
     })
 }
 
-/// Why a step should not have been blocked for this cause; `None` if it may be.
+/// Why a step should not be blocked for this cause; `None` if it may be.
 pub(crate) fn why_not(
     azure: &Azure,
     plan: &Plan,
@@ -41,7 +42,7 @@ pub(crate) fn why_not(
     match meaning {
         _ if UNKNOWN_CODES.iter().any(|(_, code)| *code == cause.code) => Some("that passes within minutes"),
         _ if cause.code == "RetryableErrorDueToAnotherOperation" => Some("that is a queue"),
-        // Where there are hardly any other faults, a step that queues for long can still reach that limit.
+        // A crowd has hardly any other faults, so a step that exceeds this limit has only waited for other endpoints.
         _ if plan.profile == Profile::Crowd && seldom => Some("that is a queue"),
         _ if cause.code == "operation-stuck" => {
             let target = cause.resource_id.as_deref().unwrap_or_default().to_ascii_lowercase();

@@ -1,4 +1,5 @@
-//! The layering of the parts, compared with the code: what may use what, what stays pure, how large files get.
+//! The layers of the three crates, checked against their source: which part may use which, which parts are pure, and
+//! how large files and functions may get.
 //!
 //! The source is read as text. Code under `#[cfg(test)]` is at a file's end and is ignored.
 
@@ -24,7 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["host"],
     &["reconciler", "intake", "azure"],
     &["scan"],
-    // Lists, page after page, over the transport.
+    // Reads lists page by page over the transport.
     &["paging"],
     &["ports", "wake_up"],
     &["config"],
@@ -33,11 +34,11 @@ const LAYERS: &[&[&str]] = &[
 
 /// The layers of the core.
 const CORE_LAYERS: &[&[&str]] = &[
-    // They compare what Azure shows with blueprints and tenants.
+    // Both compare observations of Azure with blueprints and tenants.
     &["isolation", "drift"],
     // The actions that blueprints and steps need.
     &["permissions"],
-    // It takes the comparisons of the steps.
+    // The engine uses the steps' comparisons.
     &["engine"],
     &["steps"],
     &["tenant"],
@@ -140,7 +141,7 @@ fn a_part_uses_only_lower_layers() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The uses of parts that are not in a lower layer.
+/// One message for each use of a part that is not in a lower layer.
 fn upward_uses(sources: &[Source], layers: &[&[&str]]) -> Vec<String> {
     let layer_of: BTreeMap<&str, usize> = layers
         .iter()
@@ -166,7 +167,7 @@ fn upward_uses(sources: &[Source], layers: &[&[&str]]) -> Vec<String> {
 
 #[test]
 fn no_super_path_leaves_its_part() {
-    // `super` up to the crate's root would be a use that the layers don't see.
+    // A path of `super` up to the crate's root would be a use that the check of the layers misses.
     let all = sources().into_iter().chain(core()).chain(simulated_azure());
     let wrong: Vec<String> = all
         .filter(|source| {

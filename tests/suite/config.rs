@@ -1,4 +1,4 @@
-//! Settings: all faults at once, each with its name, what is wrong and an example.
+//! Invalid settings are reported together, each with its name, what is wrong and an example.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use tenantry::config::{BadSetting, Config, Identity, WakeUps};
 const STAMP: &str = r#"[{"name": "weu-01", "region": "westeurope", "resourceGroup": "rg-stamp",
     "subscriptionId": "00000000-0000-0000-0000-00000000a001", "directoryId": "00000000-0000-0000-0000-0000000d0001"}]"#;
 
-/// What a deployment in Azure sets.
+/// The settings of a deployment in Azure.
 fn azure() -> BTreeMap<&'static str, &'static str> {
     BTreeMap::from([
         ("TENANTRY_ENVIRONMENT", "azure"),
@@ -37,7 +37,7 @@ fn azure_with(name: &'static str, value: &'static str) -> BTreeMap<&'static str,
 }
 
 #[test]
-fn no_settings_are_the_local_environment() {
+fn without_settings_the_environment_is_local() {
     let config = read(&BTreeMap::new()).unwrap();
     assert_eq!((config.handler_port, config.deployment.as_str(), config.in_azure), (7072, "local", false));
     assert!(config.azure.is_none());
@@ -104,7 +104,7 @@ fn plain_http_is_for_this_machine_and_not_for_the_functions_platform() {
 }
 
 #[test]
-fn the_speed_of_a_stand_in_is_never_taken_for_that_of_azure() {
+fn the_speed_applies_only_to_a_simulated_azure() {
     let speed = |settings| read(&settings).unwrap().azure.unwrap().stand_in_speed;
     assert_eq!(speed(azure_with("TENANTRY_SPEED", "200")), None);
     let mut stand_in = azure_with("TENANTRY_GRAPH", "http://127.0.0.1:7073");

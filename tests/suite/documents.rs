@@ -11,7 +11,8 @@ use tenantry_core::{
     },
 };
 
-/// A document of version 1: every kind of step, every state, every outbox entry. It has to load for ever.
+/// A document with the schema `tenantry.tenant/1` that has every kind of step, every step state and every kind of
+/// outbox entry. Every later version of the program must load it.
 const V1: &str = include_str!("../fixtures/tenant-v1.json");
 
 fn open(json: &str) -> Result<Tenant, UnreadableDocument> {
@@ -147,9 +148,9 @@ fn members_that_a_newer_version_wrote_are_kept() {
     assert_eq!(again, newer);
 }
 
-/// Adds a member to every object whose members this program knows; returns their number.
+/// Adds an unknown member to every object whose members this version knows; returns the number of these objects.
 fn add_to_all(value: &mut Value) -> usize {
-    // Their content is free, and kept as it is.
+    // Members whose content is free and is kept as it is.
     const FREE: [&str; 9] = [
         "context",
         "fields",
@@ -161,7 +162,7 @@ fn add_to_all(value: &mut Value) -> usize {
         "purchaser",
         "beneficiary",
     ];
-    // Maps by name.
+    // Maps whose keys are names.
     const NAMED: [&str; 7] = ["steps", "known", "late", "values", "tags", "needs", "group"];
     let mut added = 0;
     match value {
@@ -277,7 +278,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_content_of_a_document_comes_back(
+    fn any_content_of_a_document_is_loaded_unchanged(
         parameters in prop::collection::btree_map("[a-z]{1,20}", value(), 0..8),
         output in value(),
         unknown in value(),

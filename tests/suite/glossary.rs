@@ -1,10 +1,10 @@
-//! One word for each concept: what docs/glossary.md replaces appears nowhere else in the repository.
+//! One term for each concept: the words that docs/glossary.md replaces appear nowhere else in the repository.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
 use crate::testkit::repository;
 
-/// The page, which is the only one that names the words.
+/// The page that lists the replaced words.
 const GLOSSARY: &str = "docs/glossary.md";
 
 /// Files and folders that are not searched, with the reason.
@@ -48,7 +48,7 @@ fn words_of_the_old_vocabulary_appear_only_in_the_glossary() {
             }
         };
         parts(&file).filter(|part| everywhere.contains(part)).for_each(|part| report(0, &part));
-        // What is no text has no words.
+        // A file that is not UTF-8 text is not searched.
         let Ok(text) = std::fs::read_to_string(repository().join(&file)) else { continue };
         for (number, line) in text.lines().enumerate() {
             let line = without_in_place(line);
@@ -70,14 +70,14 @@ fn words_of_the_old_vocabulary_appear_only_in_the_glossary() {
     );
 }
 
-/// The words of the first column of a table.
+/// The words in the first column of the tables in a section.
 fn listed(section: &str) -> BTreeSet<String> {
     let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
     let words = rows.filter(|cell| !cell.starts_with("instead of") && !cell.starts_with("---"));
     words.flat_map(|cell| cell.split(", ")).map(|word| word.trim().to_owned()).collect()
 }
 
-/// The files of the repository, by their paths.
+/// The paths of all files of the repository: tracked files, and new files that git does not ignore.
 fn tracked_files() -> Vec<String> {
     let listed = Command::new("git")
         .args(["ls-files", "-co", "--exclude-standard"])
@@ -90,7 +90,7 @@ fn tracked_files() -> Vec<String> {
     files
 }
 
-/// The words of a text; an identifier is split where its case changes and at underscores.
+/// The words of a text in lower case; an identifier is split where its case changes and at underscores.
 fn parts(text: &str) -> impl Iterator<Item = String> + '_ {
     text.split(|letter: char| !letter.is_ascii_alphabetic()).flat_map(|run| {
         let starts_at = |at: usize| {
@@ -110,7 +110,7 @@ fn parts(text: &str) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-/// "In place" is how everybody calls it.
+/// The line without `in place`, which is an established term and allowed.
 fn without_in_place(line: &str) -> String {
     let mut line = line.to_owned();
     for phrase in ["in place", "in-place", "In place", "In-place"] {
@@ -119,7 +119,7 @@ fn without_in_place(line: &str) -> String {
     line
 }
 
-/// Code without comments and strings, line by line as it was.
+/// The code without comments and strings; the line breaks stay.
 fn code_of(text: &str) -> String {
     let (mut code, mut rest) = (String::new(), text);
     while let Some(letter) = rest.chars().next() {
@@ -143,7 +143,7 @@ fn code_of(text: &str) -> String {
     code
 }
 
-/// Where a string ends that begins here.
+/// The length of the string literal with which a text begins, including the quotes.
 fn end_of_string(text: &str) -> usize {
     let mut escaped = false;
     for (at, letter) in text.char_indices().skip(1) {

@@ -1,5 +1,5 @@
-//! From one worker to the next: a process that drains takes no new work and leaves running work in a state that others
-//! continue at once; after a dead process they continue when its lease has ended.
+//! Workers continue the work of others. A draining process starts nothing new and releases its leases, so that another
+//! worker continues at once; after a crash another worker continues when the lease has ended.
 
 use std::{
     sync::{
@@ -30,7 +30,7 @@ use crate::testkit::{
     signup,
 };
 
-/// Waits in place never end here; `waits` is notified of each one.
+/// A clock that does not move: a wait on it never ends, and notifies `waits` when it begins.
 struct Endless {
     now: Timestamp,
     waits: Arc<Notify>,
@@ -49,8 +49,8 @@ impl Clock for Endless {
     }
 }
 
-/// Requests are refused a few times, for a minute each; counts the requests that come after the worker's lease has
-/// ended.
+/// A transport that refuses the first `left` requests with a pause of a minute, and counts in `lost` the requests that
+/// are sent after the worker's lease has ended.
 struct Refusing {
     ports: Ports,
     id: TenantId,
@@ -78,7 +78,7 @@ impl Transport for Refusing {
     }
 }
 
-/// A tenant that has signed up and that no pass has reconciled yet.
+/// Signs a tenant up without reconciling it.
 async fn signed_up(ports: &Ports) -> TenantId {
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     let body = signup("contoso").to_string();
@@ -188,7 +188,7 @@ async fn concurrent_failures_of_many_workers_count_as_one() {
     let roots = load().await.plan.steps.values().filter(|step| step.needs.is_empty()).count();
 
     let jam = Arc::<Jam>::default();
-    // A failed step is requeued at once, not waited for.
+    // A pass requeues its tenant at once after a failure, and does not wait in place.
     let settings = Settings { budget: Duration::ZERO, ..Settings::azure("local") };
     let many = usize::try_from(settings.policy.max_failures).unwrap() + 2;
     let ports = Ports { transport: jam.clone(), ..fixture.ports.clone() };
@@ -219,7 +219,7 @@ impl Functions for Stuck {
 }
 
 #[tokio::test]
-async fn a_function_that_does_not_end_is_not_waited_for() {
+async fn a_function_that_does_not_end_delays_shutdown_by_the_grace_period_only() {
     let (listener, begun) = (bind(0).await.unwrap(), Arc::new(Notify::new()));
     let url = format!("http://{}/sweep", listener.local_addr().unwrap());
     let stop = Arc::new(Notify::new());
@@ -233,7 +233,7 @@ async fn a_function_that_does_not_end_is_not_waited_for() {
     let body = r#"{"Data":{"timer":{}},"Metadata":{}}"#;
     let call = tokio::spawn(reqwest::Client::new().post(&url).body(body).send());
     begun.notified().await;
-    // From here on the only thing that passes is time.
+    // From here on only the grace period, in virtual time, can end the server.
     tokio::time::pause();
     let at = tokio::time::Instant::now();
     stop.notify_one();

@@ -30,7 +30,7 @@ fn json(path: &str) -> Value {
     serde_json::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The queues that functions are triggered by, and whether they have sessions; dead letters belong to their queue.
+/// The queues that functions are triggered by, and whether they have sessions; dead-letter queues are left out.
 fn triggering_queues() -> BTreeMap<String, bool> {
     let app = AppFiles::embedded().unwrap();
     let triggers = app.functions.iter().map(tenantry::local::host::FunctionFile::trigger);
@@ -80,7 +80,7 @@ fn function_files_host_file_and_table_agree() {
         host["logging"]["logLevel"]["Azure"], "Warning",
         "otherwise Azure.Core logs each storage call"
     );
-    // A late answer must come before the host ends the handler for it.
+    // A delayed answer must come before the `functionTimeout`, at which the host kills the handler.
     let queues = Function::ALL
         .into_iter()
         .filter(|function| matches!(function.kind(), FunctionTrigger::QueueMessage { .. }));
@@ -131,16 +131,16 @@ fn the_queues_of_the_emulator_are_those_that_trigger_functions() {
     assert!(read("docker-compose.yaml").contains("./infra/emulators/servicebus.json:"));
 }
 
-/// `docker-compose.yaml` has the same Azurite as the tests.
+/// `docker-compose.yaml` has the same version of Azurite as the tests.
 #[test]
-fn the_composed_azurite_is_the_tested_one() {
+fn docker_compose_has_the_tested_version_of_azurite() {
     let source = read("xtask/src/azurite.rs");
     let version = source.lines().find_map(|line| line.strip_prefix("const VERSION: &str = \"")).unwrap();
     let version = version.trim_end_matches("\";");
     assert!(read("docker-compose.yaml").contains(&format!("azurite:{version}\n")), "{version}");
 }
 
-/// The sample's values, with the file of stamps in the test's folder.
+/// The values of `local.settings.sample.json`, with this file as `TENANTRY_STAMPS`.
 fn sample(stamps: &Path) -> BTreeMap<String, String> {
     let mut values: BTreeMap<String, String> =
         serde_json::from_value(json("local.settings.sample.json")["Values"].clone()).unwrap();

@@ -1,8 +1,8 @@
 //! One wrong answer at each request of a provisioning run: whatever Azure, or a host in between, answers, the tenant
-//! becomes ready, nothing is made twice, and no request and no token goes to another host.
+//! becomes ready, no object is created twice, and no request and no token goes to another host.
 //!
-//! A proxy between the production transport and the simulated Azure counts requests and replaces the answer to one of
-//! them. The request itself may have been carried out.
+//! A proxy between the production transport and the simulated Azure counts the requests and replaces the answer to
+//! one of them. The request itself is carried out or not.
 
 use std::{
     collections::BTreeSet,
@@ -34,7 +34,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::testkit::{self, fixture::Fixture, judge::nothing_was_made_twice, signup};
 
-/// The answer that replaces Azure's.
+/// A wrong answer that replaces Azure's answer.
 #[derive(Debug, Clone, Copy)]
 enum WrongAnswer {
     /// The sign-in page of a gateway.
@@ -91,9 +91,9 @@ struct Proxy {
     target: String,
     elsewhere: String,
     client: reqwest::Client,
-    /// The number of the request whose answer is replaced, and the answer.
+    /// The number of the request whose answer is replaced, and the wrong answer.
     replaced: (usize, WrongAnswer),
-    /// Whether that request is carried out.
+    /// Whether the request with the replaced answer is carried out.
     carries_out: bool,
     requests: AtomicUsize,
 }
@@ -107,7 +107,7 @@ async fn answer(State(proxy): State<Arc<Proxy>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = to_bytes(body, 4 << 20).await.unwrap();
     let url = format!("{}{}", proxy.target, head.uri);
-    // The headers are passed on unchanged: the services build their poll URLs from the `host` header.
+    // The headers are forwarded unchanged: the simulated services build their poll URLs from the `host` header.
     let passed =
         proxy.client.request(head.method, url).headers(head.headers).body(body).send().await.unwrap();
     if is_replaced {
@@ -128,19 +128,20 @@ async fn serve(router: Router) -> (String, JoinHandle<()>) {
     (url, tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }))
 }
 
-/// The result of a run with one wrong answer.
+/// The result of provisioning a tenant with one wrong answer.
 struct Run {
     status: Status,
-    /// How many requests there were.
+    /// The number of requests to Azure.
     requests: usize,
-    /// The requests that went to the other host.
+    /// The requests that went to another host, with their `authorization` header; there should be none.
     strays: Vec<String>,
     journal: Value,
-    /// Why steps are blocked; none should be.
+    /// Why steps are blocked; there should be no such step.
     causes: Vec<String>,
 }
 
-/// Signs a tenant up and reconciles it, at virtual time, until it settles.
+/// Signs a tenant up and reconciles it at virtual time until its status is settled. The answer to request number `at`
+/// is replaced.
 async fn run(sample: &str, at: usize, answer_with: WrongAnswer, carries_out: bool) -> Run {
     let fixture = Fixture::new(Speed::Max).await;
     let strays = Arc::new(Mutex::new(Vec::new()));
@@ -196,7 +197,8 @@ fn stride(thorough: usize, quick: usize) -> usize {
     if testkit::thorough() { thorough } else { quick }
 }
 
-/// Replaces every `stride`th answer by each wrong answer; the request is carried out or not.
+/// Provisions a tenant once per wrong answer and `stride`th request. The request with the wrong answer is carried out
+/// or not.
 async fn survives(sample: &str, stride: usize, carries_out: bool) {
     let undisturbed = run(sample, usize::MAX, WrongAnswer::Html, true).await;
     assert_eq!(undisturbed.status, Status::Active);

@@ -1,5 +1,5 @@
-//! The local state on a failing disk: what was acknowledged exists afterwards, complete, and a store that has failed
-//! accepts nothing.
+//! The local state on a failing disk: every acknowledged save is there afterwards, and complete. A store whose disk
+//! has failed accepts no more saves.
 
 use std::{
     collections::BTreeMap,
@@ -29,15 +29,15 @@ use crate::testkit::{self, edited};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DiskFault {
-    /// Every change fails from then on.
+    /// The change and all later ones fail.
     Full,
-    /// One change fails, the next ones succeed.
+    /// One change fails; the next ones succeed.
     Once,
-    /// A write is half done, and every later change fails.
+    /// Half of a write is done, and all later changes fail.
     Torn,
 }
 
-/// A disk in memory. A power loss may lose what was written and not synchronised.
+/// A disk in memory. A power loss may lose everything that was written after the last synchronisation.
 #[derive(Debug, Default)]
 struct Platter {
     live: Vec<u8>,
@@ -47,7 +47,7 @@ struct Platter {
 }
 
 impl Platter {
-    /// Counts a change. Returns the fault if it applies to this change.
+    /// Counts a change of the disk, and returns the fault that this change gets.
     fn next_fault(&mut self) -> Option<DiskFault> {
         self.changes += 1;
         let (at, fault) = self.fault?;
@@ -123,7 +123,7 @@ fn tenant(id: &str, version: u64) -> Tenant {
 const TENANTS: [&str; 2] = ["contoso", "fabrikam"];
 const VERSIONS: u64 = 3;
 
-/// Saves each tenant several times. Returns the acknowledged versions by id, and whether a save failed.
+/// Saves each tenant several times. Returns the last acknowledged version by tenant id, and whether a save failed.
 async fn work(disk: &Disk) -> (BTreeMap<String, u64>, bool) {
     let (mut acknowledged, mut refused) = (BTreeMap::new(), false);
     let Ok(db) = Db::on(disk.clone()) else { return (acknowledged, true) };
@@ -145,21 +145,21 @@ async fn work(disk: &Disk) -> (BTreeMap<String, u64>, bool) {
     (acknowledged, refused)
 }
 
-/// Asserts that the state has at least what was acknowledged, and only complete documents.
+/// Asserts that the state contains at least the acknowledged versions, and only complete documents.
 async fn holds(bytes: Vec<u8>, acknowledged: &BTreeMap<String, u64>, case: &str) {
     let db = Db::on(Disk::holding(bytes)).unwrap_or_else(|error| panic!("{case}: {error}"));
     let state = LocalState::open(db).await.unwrap_or_else(|error| panic!("{case}: {error}"));
     for (id, version) in acknowledged {
         let found = state.load(&id.parse().unwrap()).await.unwrap_or_else(|error| panic!("{case}: {error}"));
         let found = found.unwrap_or_else(|| panic!("{case}: {id} is lost")).value;
-        // A failed save may have been made all the same; the product reads before it repeats one.
+        // A failed save may have been carried out. The product reads the document before it repeats a save.
         assert!((*version..=version + 1).contains(&found.version()), "{case}: {id} is {}", found.version());
         assert_eq!(found, tenant(id, found.version()), "{case}");
     }
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_a_failing_disk() {
+async fn acknowledged_saves_survive_a_failing_disk() {
     let sound = Disk::default();
     let (acknowledged, refused) = work(&sound).await;
     assert!(!refused && acknowledged.values().all(|version| *version == VERSIONS));
@@ -185,7 +185,8 @@ async fn what_was_acknowledged_survives_a_failing_disk() {
     assert!(failed > changes, "the disk failed in {failed} runs only");
 }
 
-/// Reads everything from a possibly damaged file. Returns whether all of it could be read.
+/// Reads everything from a possibly damaged file. Returns whether all of it could be read; what is read has to be
+/// right.
 async fn answers(bytes: Vec<u8>) -> bool {
     let Ok(db) = Db::on(Disk::holding(bytes)) else { return false };
     let Ok(state) = LocalState::open(db).await else { return false };
@@ -268,7 +269,7 @@ fn a_folder_is_held_by_one_process_and_the_error_names_it() {
 }
 
 #[tokio::test]
-async fn the_local_clock_follows_the_wall_ahead_and_never_back() {
+async fn the_local_clock_follows_the_wall_clock_forward_and_never_back() {
     let start: Timestamp = "2026-11-30T10:00:00Z".parse().unwrap();
     let shown = Arc::new(Mutex::new(start));
     let wall = Arc::clone(&shown);
@@ -281,15 +282,15 @@ async fn the_local_clock_follows_the_wall_ahead_and_never_back() {
     let (first, second) = (clock.now(), clock.now());
     assert!(first >= start + hour && second >= first, "{first} {second}");
     assert!(second < start + hour + Duration::from_secs(60), "it runs on, and does not jump: {second}");
-    // A wait ends although the wall clock shows an hour less.
+    // A wait ends on time although the wall clock is an hour behind.
     clock.sleep_until(second + Duration::from_millis(20)).await;
-    // The instants of an earlier process are not in the future of the next one.
+    // The clock of a new process does not start before the last instant of an earlier process.
     let next = SteadyClock::over(Arc::new(|| Timestamp::UNIX_EPOCH), start);
     assert!(next.now() >= start);
 }
 
 #[test]
-fn files_that_do_not_belong_together_are_noticed() {
+fn files_that_do_not_belong_together_are_detected() {
     let mark = |pair: &str, starts, changes| Some(Mark { pair: pair.to_owned(), starts, changes });
     let held = || Held::from([("contoso".to_owned(), 1)]);
     let nobody = Held::new;

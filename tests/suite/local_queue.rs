@@ -1,4 +1,4 @@
-//! The broker in the state file, compared with the behaviour of Service Bus.
+//! The broker in the local state file behaves as Service Bus does.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -20,7 +20,7 @@ fn open(folder: &Path) -> Queue {
     Queue::open(Db::open(&folder.join("state.redb")).unwrap(), BrokerSettings::default()).unwrap()
 }
 
-/// The writer's thread closes the file a moment after its last user.
+/// Opens the queue again. The previous writer closes the file a moment after its last user, so this tries repeatedly.
 fn reopen(folder: &Path) -> Queue {
     for _ in 0..1_000_000 {
         if let Ok(db) = Db::open(&folder.join("state.redb")) {
@@ -67,7 +67,7 @@ async fn messages_come_in_order_and_are_deleted_when_completed() {
 }
 
 #[tokio::test]
-async fn an_abandoned_message_comes_again_at_once_and_is_dead_lettered_after_ten() {
+async fn an_abandoned_message_is_redelivered_at_once_and_dead_lettered_after_ten_deliveries() {
     let folder = tempfile::tempdir().unwrap();
     let queue = open(folder.path());
     queue.send(REQUESTS, request("poison", "t"), at(0)).await.unwrap();
@@ -80,7 +80,7 @@ async fn an_abandoned_message_comes_again_at_once_and_is_dead_lettered_after_ten
     assert_eq!(id(&next(&queue, REQUESTS, at(1)).await), "after");
     assert_eq!(queue.counts(REQUESTS, at(1)).unwrap().dead_lettered, 1);
     let dead_letters = format!("{REQUESTS}{DEAD_LETTER_SUFFIX}");
-    // A dead-letter queue keeps its messages.
+    // In a dead-letter queue, messages have no limit of deliveries.
     for _ in 0..12 {
         let dead = next(&queue, &dead_letters, at(2)).await;
         assert_eq!(id(&dead), "poison");
@@ -156,9 +156,9 @@ async fn a_message_id_is_accepted_once_within_the_window() {
     assert!(again.into_iter().all(|sequence| sequence.unwrap() == first));
     assert_eq!(queue.send(WAKEUPS, wakeup("same"), at(599)).await.unwrap(), first);
     assert_eq!(queue.counts(WAKEUPS, at(599)).unwrap().ready, 1);
-    // The window starts at the first message and does not slide.
+    // The window starts at the first message; a rejected repeat does not extend it.
     assert!(queue.send(WAKEUPS, wakeup("same"), at(600)).await.unwrap() > first);
-    // Each queue has its own ids.
+    // Duplicates are detected per queue.
     queue.send(REQUESTS, request("same", "s"), at(600)).await.unwrap();
     assert_eq!(queue.counts(REQUESTS, at(600)).unwrap().ready, 1);
 }
@@ -215,7 +215,7 @@ async fn errors_say_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn waiting_for_work_misses_nothing() {
+async fn waiting_for_messages_misses_none() {
     let folder = tempfile::tempdir().unwrap();
     let queue = open(folder.path());
     let mut changes = queue.changes();

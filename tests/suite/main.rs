@@ -1,4 +1,4 @@
-//! The integration tests, as one program; each module documents what it proves.
+//! The integration tests, as one program. The comment on each module says what the module proves.
 //!
 //! `cargo test --test suite plan::` runs one module. Tests that need more than the checkout are ignored;
 //! `cargo xtask test` runs them.
@@ -12,25 +12,30 @@
 
 /// The production adapters against a scripted server: what they send, and how they treat bad answers.
 mod adapters;
-/// The layering of the parts, compared with the code: what may use what, what stays pure, how large files get.
+/// The layers of the crates, checked against the source: which part may use which, which parts are pure, and how large
+/// files and functions may get.
 mod architecture;
-/// Under the real Functions host: what its timers, queues and HTTP front do to a handler, and how the handler reacts.
+/// The handler under the conditions of the real Functions host: repeated deliveries, dropped bodies, and a time limit
+/// for each call.
 mod at_home;
-/// Bad inputs, by number: what each one is, how it is answered, and that it changes nothing.
+/// Bad inputs 1 to 132: how each one is answered, and that it changes nothing.
 mod bad_inputs;
 /// The program as people, scripts and the Functions host run it: output and exit codes.
 mod binary;
-/// Bad blueprints, each beside what is found in it.
+/// Faulty blueprints, each with a snapshot of the findings that `tenantry check` prints.
 mod blueprint_findings;
-/// What Azure shows against what is desired: what is a difference, and what is only another form.
+/// The comparison of observed with desired values: what is a difference, and what is only another form of the same
+/// value.
 mod compare;
-/// Settings: all faults at once, each with its name, what is wrong and an example.
+/// Invalid settings are reported together, each with its name, what is wrong and an example.
 mod config;
-/// A tenant's lifecycle is the same, byte for byte, alone and beside busy neighbours with nearly its name.
+/// A tenant's requests to Azure, saved rows and events are the same, byte for byte, alone and beside busy tenants with
+/// similar ids.
 mod differential;
-/// The documentation says what is there, and what it shows on a command line happens.
+/// The documentation matches the program: links, settings, codes, figures, and the output of the commands that it
+/// shows.
 mod documentation;
-/// The tenant's document as stores hold it: nothing is lost on the way.
+/// The tenant's document as stores hold it: saving and loading loses nothing.
 mod documents;
 /// Changes made outside tenantry are found, classified, reported once, and corrected where a setting says so.
 mod drift;
@@ -38,30 +43,32 @@ mod drift;
 mod embedded_host;
 /// Scenarios of the engine, each beside its trace.
 mod engine;
-/// One word for each concept: words that the glossary replaces appear nowhere else.
+/// One term for each concept: words that the glossary replaces appear nowhere else.
 mod glossary;
-/// After a worker that ends or dies, another one continues its work.
+/// After a worker has shut down or crashed, another worker continues its work.
 mod handover;
 /// The protocol between the Functions host and the handler, compared with recorded and derived payloads.
 mod host_contract;
-/// `host.json`, the `function.json` files and the table of functions say the same, and say it safely.
+/// `host.json`, the `function.json` files and the table of functions agree, and their values are safe.
 mod host_files;
-/// Every change and every save is repeated, lost, refused or the last one: the end state is the same.
+/// Every change and every save meets a fault (repeated, lost, unanswered, refused, a crash), and the end state is the
+/// same.
 mod idempotency;
 /// What `infra/` creates, compared with the program: each name is defined once.
 mod infra;
-/// How requests are answered: all faults at once, the same answer for the same request, and what they change.
+/// Answers to requests: all faults together, the same answer for the same request, and what a request changes.
 mod intake;
-/// Only a tenant reaches its service, or the report says who else.
+/// The isolation check: every violation is found, no benign change is reported, and a tenant with unreadable evidence
+/// is never verified.
 mod isolation;
-/// One false answer at every point of a tenant's lifecycle: the tenant becomes ready all the same, and no token goes to
+/// One wrong answer at each request of a provisioning run: the tenant still becomes ready, and no token is sent to
 /// another host.
 mod lies;
-/// The lifecycle of tenants in a complete local environment: signed up, changed, removed, disturbed.
+/// The lifecycle of tenants in a complete local environment: sign-up, changes, removal, faults.
 mod lifecycle;
-/// The local state on a disk that fails: what was acknowledged is there afterwards, whole.
+/// The local state on a disk that fails: every save that was acknowledged is there afterwards, and complete.
 mod local_disk;
-/// The broker in the state file, compared with what Service Bus promises.
+/// The local message broker in the state file, compared with the guarantees of Service Bus.
 mod local_queue;
 /// Subscribers that can't be reached: how soon, and how often, publishing is retried.
 mod outbox;
@@ -81,7 +88,7 @@ mod properties;
 mod samples;
 /// How often a tenant's document is saved: each save costs a round trip.
 mod saves;
-/// The published JSON Schemas are those of the types, and what is sent conforms to them.
+/// The published JSON Schemas match the types, and what the program sends conforms to them.
 mod schemas;
 /// The simulated Azure, called over HTTP as the product calls it.
 mod simulated_azure;
@@ -91,7 +98,7 @@ mod state_store;
 mod steps;
 /// The table of errors: what Azure and Graph answer, how it is classified, and what is kept of it.
 mod steps_failures;
-/// Long-running operations, in every form of answer.
+/// Long-running operations, in every form in which Azure reports them.
 mod steps_operations;
 /// No secret that a service writes into an answer is kept; all other text stays as it is.
 mod steps_redaction;
@@ -99,7 +106,7 @@ mod steps_redaction;
 mod telemetry;
 /// `verify` from end to end: evidence, reports, exit codes, history.
 mod verify;
-/// Requests that come as events: a delivery is taken in as a whole, or it is delivered again.
+/// Requests that arrive as events at the webhook: a delivery is accepted as a whole, or Event Grid delivers it again.
 mod webhook;
 /// The files for GitHub and CI, compared with the repository.
 mod workflows;

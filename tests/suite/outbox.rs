@@ -1,4 +1,4 @@
-//! Unreachable subscribers: how soon, and how often, publishing is tried again.
+//! Subscribers that can't be reached: how soon, and how often, publishing is tried again.
 
 use std::{
     sync::{
@@ -24,7 +24,7 @@ use tenantry_core::{
 
 use crate::testkit::fixture::{Fixture, Subscribers};
 
-/// Subscribers that do not answer before an instant.
+/// A publisher whose subscribers can't be reached before an instant.
 struct Unreachable {
     until: Timestamp,
     clock: Arc<dyn Clock>,
@@ -44,8 +44,8 @@ impl Publisher for Unreachable {
     }
 }
 
-/// Signs a tenant up while subscribers are unreachable for a span. Returns how long after it the last event was
-/// published, and how many attempts there were.
+/// Signs a tenant up while subscribers can't be reached for `span`. Returns how long after the outage the last event
+/// was published, and how many attempts there were.
 async fn outage(span: Duration) -> (Duration, usize) {
     let fixture = Fixture::new(Speed::Max).await;
     let until = fixture.clock.now() + span;

@@ -1,6 +1,6 @@
 //! The package that is deployed, unpacked into an empty folder and started there as the Functions host starts it.
 //!
-//! Ignored by default because these tests need a package: `cargo xtask package --check` builds it and runs them.
+//! Ignored by default, because these tests need a package: `cargo xtask package --check` builds one and runs them.
 
 #![cfg(unix)]
 
@@ -18,7 +18,7 @@ use crate::testkit::{
     payloads,
 };
 
-/// A path that `cargo xtask package --check` passes.
+/// The path that `cargo xtask package --check` passes in the variable `TENANTRY_TEST_` plus `name`.
 #[expect(clippy::disallowed_methods, reason = "it holds where the package is")]
 fn given(name: &str) -> PathBuf {
     let path = std::env::var(format!("TENANTRY_TEST_{name}"));
@@ -28,7 +28,7 @@ fn given(name: &str) -> PathBuf {
     .into()
 }
 
-/// Where the package was unpacked.
+/// The folder into which the package was unpacked.
 fn unpacked() -> PathBuf {
     given("PACKAGE")
 }
@@ -39,7 +39,7 @@ async fn deployment() -> TestDeployment {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a package: `cargo xtask package --check` makes one"]
-async fn it_makes_a_tenant_ready_and_removes_it() {
+async fn the_package_provisions_and_removes_a_tenant() {
     let (deployment, names) = (deployment().await, ["tenant-00".to_owned()]);
     deployment.sign_up(&names).await;
     deployment.until_status(&names[0], "active").await;
@@ -54,15 +54,15 @@ async fn it_makes_a_tenant_ready_and_removes_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a package: `cargo xtask package --check` makes one"]
-async fn it_answers_every_payload() {
+async fn the_package_answers_every_payload() {
     payloads::all_are_answered(deployment().await.handler_url().port().unwrap()).await;
 }
 
 #[test]
 #[ignore = "needs a package: `cargo xtask package --check` makes one"]
-fn its_bill_of_materials_is_what_cyclonedx_allows() {
+fn the_bill_of_materials_conforms_to_cyclonedx() {
     let read = |path: PathBuf| -> Value { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
-    // The official schemas, which CycloneDX's Python library ships.
+    // CycloneDX's official schemas, as its Python library contains them.
     let schema = |name: &str| read(given("SCHEMAS").join(format!("{name}.SNAPSHOT.schema.json")));
     let mut known = jsonschema::Registry::new();
     for name in ["spdx", "jsf-0.82"] {
@@ -79,7 +79,7 @@ fn its_bill_of_materials_is_what_cyclonedx_allows() {
     assert!(!validator.is_valid(&bill), "the validator accepts an unknown type");
 }
 
-/// Runs the package's program without any settings, in an empty folder.
+/// Runs the package's program in an empty folder, without any settings.
 fn run(arguments: &[&str]) -> Output {
     let folder = folder();
     let mut program = Command::new(unpacked().join("tenantry"));
@@ -88,7 +88,7 @@ fn run(arguments: &[&str]) -> Output {
 
 #[test]
 #[ignore = "needs a package: `cargo xtask package --check` makes one"]
-fn it_has_no_local_environment_and_says_what_to_do() {
+fn the_package_has_no_local_environment_and_prints_what_to_do() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
     let commands: Vec<&str> = help.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(commands.contains(&"serve") && commands.contains(&"permissions"), "{help}");

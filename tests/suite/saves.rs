@@ -20,17 +20,17 @@ use crate::testkit::{
     signup,
 };
 
-/// Signs a sample up and reconciles it in one pass. Returns the number of saves, and how many are allowed.
+/// Signs a sample tenant up and reconciles it in one pass. Returns the number of saves, and how many are allowed.
 async fn saves_of(sample: &str) -> (usize, usize) {
     let fixture = Fixture::new(Speed::Max).await;
     let counting = FaultInjector::new(Fault::None, 0);
-    // Real time: answers that arrive within the gather interval are saved together.
+    // Uses the real time, because answers that arrive within the gather interval are saved together.
     let ports = Ports { clock: Arc::new(SystemClock), ..counting.inject(&fixture.ports) };
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     let answer =
         Fixture::intake(&ports, &blueprint).take_in(signup(sample).to_string().as_bytes()).await.unwrap();
     let id = answer.tenant_id.unwrap();
-    // As in Azure, but with a wait budget so long that nothing is requeued.
+    // The gather interval is that of Azure, and the wait budget is so long that nothing is requeued.
     let gather = Settings::azure("local").gather;
     let settings = Settings { budget: Duration::from_secs(60), gather, ..Settings::local("local") };
     let progress = Reconciler::new(ports.clone(), settings, "counted").reconcile(&id).await.unwrap();

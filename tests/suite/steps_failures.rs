@@ -1,7 +1,8 @@
-//! The table of errors, row by row: the answers of Azure and Graph, their failure classes, and what is stored.
+//! The table of errors, row by row: errors of Azure and Graph, their failure classes, and what is stored of them.
 //!
-//! The rows follow Microsoft's troubleshooting pages and public issues of its tools: temporary errors, replication lag,
-//! errors to wait for, missing registrations, work that is done already, taken names, and errors that need a person.
+//! The rows follow Microsoft's troubleshooting pages and public issues of its tools: temporary errors, replication
+//! lag, states to wait for, missing registrations, work that is done already, taken names, and errors that need a
+//! person.
 
 use serde_json::{Value, json};
 use tenantry_core::{
@@ -21,9 +22,9 @@ fn coded(status: u16, code: &str) -> Failure {
     failure::classify(&reply(status, json!({"error": {"code": code, "message": "m"}})))
 }
 
-/// Status, code, class.
+/// Status, error code and failure class of an answer.
 const CODES: [(u16, &str, FailureClass); 85] = [
-    // Retried with back-off.
+    // Temporary: retried with back-off.
     (408, "", Transient),
     (429, "", Throttled),
     (500, "", Transient),
@@ -45,7 +46,7 @@ const CODES: [(u16, &str, FailureClass); 85] = [
     (503, "OddCode", Transient),
     (409, "RequestConflict", Transient),
     (412, "IfMatchPreconditionFailed", Transient),
-    // Replication lag after a creation.
+    // Replication lag: another replica does not show the created object yet.
     (400, "InvalidPrivateLinkServiceId", ReplicationLag),
     (400, "PrincipalNotFound", ReplicationLag),
     (404, "Request_ResourceNotFound", ReplicationLag),
@@ -54,7 +55,7 @@ const CODES: [(u16, &str, FailureClass); 85] = [
     (404, "ResourceGroupNotFound", ReplicationLag),
     (400, "NoBackingApplicationObject", ReplicationLag),
     (400, "SecretsInjectionError", ReplicationLag),
-    // Waited for.
+    // The service is busy with other work that has to end first.
     (409, "ResourceGroupBeingDeleted", Wait),
     (400, "WorkspaceManagedNetworkNotReady", Wait),
     (409, "Conflict", Wait),
@@ -65,11 +66,11 @@ const CODES: [(u16, &str, FailureClass); 85] = [
     (409, "CannotDeleteResource", Wait),
     (412, "PreconditionFailed", Wait),
     (423, "Locked", Wait),
-    // Fixed by registering the resource provider.
+    // Resolved by registering the resource provider.
     (409, "MissingSubscriptionRegistration", NeedsProvider),
     (400, "NoRegisteredProviderFound", NeedsProvider),
     (409, "InvalidSubscriptionRegistrationState", NeedsProvider),
-    // Done already: the reconciler counts it as success, and a read finds the assignment.
+    // Done already: the reconciler counts the write as successful, and a read finds the assignment.
     (409, "RoleAssignmentExists", Wait),
     // A soft-deleted or foreign object has the name.
     (409, "FlagMustBeSetForRestore", NameHeld),
@@ -85,8 +86,8 @@ const CODES: [(u16, &str, FailureClass); 85] = [
     (409, "SkuNotAvailable", Quota),
     (403, "Directory_QuotaExceeded", Quota),
     (400, "InsufficientQuota", Quota),
-    // A person has to grant a permission. Tenantry never grants anything to the provisioner, so this is no replication
-    // lag.
+    // A person has to grant a permission. This is no replication lag: tenantry never grants permissions to its own
+    // identity.
     (403, "AuthorizationFailed", Denied),
     (403, "Authorization_RequestDenied", Denied),
     (403, "LinkedAuthorizationFailed", Denied),
@@ -107,7 +108,7 @@ const CODES: [(u16, &str, FailureClass); 85] = [
     (405, "", Permanent),
     (413, "", Permanent),
     (415, "OddCode", Permanent),
-    // Unknown.
+    // Codes that the table does not contain.
     (400, "BadRequest", Unknown),
     (400, "OddCode", Unknown),
     (402, "OddCode", Unknown),
@@ -117,7 +118,7 @@ const CODES: [(u16, &str, FailureClass); 85] = [
     (422, "", Unknown),
     (424, "OddCode", Unknown),
     (498, "OddCode", Unknown),
-    // Case does not matter.
+    // The case of a code does not matter.
     (400, "outofquota", Quota),
     (409, "INVALIDPARAMETER", Permanent),
 ];
@@ -133,7 +134,7 @@ fn every_code_means_what_the_table_says() {
     }
 }
 
-/// Errors that only their messages distinguish, in every wrapper.
+/// Some errors are distinguished only by their messages, with any code around them.
 #[test]
 fn some_messages_decide_the_class() {
     let rows = [
@@ -178,7 +179,7 @@ fn some_messages_decide_the_class() {
     }
 }
 
-/// The same error, `OutOfQuota` with "no cores", in the shapes that services use.
+/// The same error, `OutOfQuota` with the message "no cores", is found in every form in which services send errors.
 #[test]
 fn errors_are_found_in_every_shape() {
     let inner = json!({"code": "OutOfQuota", "message": "no cores"});
@@ -229,7 +230,7 @@ fn errors_are_found_in_every_shape() {
     }
 }
 
-/// Bodies without an error are judged by their status, and never cause a panic.
+/// An answer without an error in its body is classified by its status, and never causes a panic.
 #[test]
 fn bodies_without_an_error_are_judged_by_the_status() {
     let bodies = [
@@ -258,7 +259,7 @@ fn bodies_without_an_error_are_judged_by_the_status() {
     }
 }
 
-/// A message that distinguishes replication lag from a missing permission.
+/// A message that stands for replication lag at first, and for a missing permission once the wait budget is used up.
 #[test]
 fn a_denial_about_the_backing_application_is_lag_first_and_a_denial_in_the_end() {
     let message = "When using this permission, the backing application of the service principal being created must in the local tenant";
@@ -272,7 +273,7 @@ fn a_denial_about_the_backing_application_is_lag_first_and_a_denial_in_the_end()
     assert_eq!((plain.cause.class, plain.last_class()), (Denied, Denied));
 }
 
-/// Unknown codes are marked as unlisted; wrapper codes and empty ones are not.
+/// Codes that the table does not contain are marked as unlisted; empty codes and codes that only wrap others are not.
 #[test]
 fn unknown_codes_are_marked() {
     let odd = coded(400, "OddCode");
@@ -290,7 +291,7 @@ fn unknown_codes_are_marked() {
     );
 }
 
-/// The final states of an operation, and their meaning.
+/// The final states of an operation, and what each of them means.
 #[test]
 fn unusual_final_states_of_operations_are_understood() {
     let asked = Poll { url: "https://x".into(), style: PollStyle::AsyncOperation, limit: None };
@@ -314,7 +315,8 @@ fn unusual_final_states_of_operations_are_understood() {
     }
 }
 
-/// An operation that was accepted and failed: the denied identity is the tenant's, whose assignment is new.
+/// An operation was accepted and then failed for a missing permission: the identity is the tenant's, and its role
+/// assignment is new.
 #[test]
 fn a_missing_permission_within_an_operation_is_replication_lag() {
     let asked = Poll { url: "https://x".into(), style: PollStyle::AsyncOperation, limit: None };

@@ -1,4 +1,4 @@
-//! No secret in a service's answer is stored; other text is not changed.
+//! No secret in a service's answer is stored; text without a secret is not changed.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::{prelude::*, sample::select};
@@ -7,7 +7,8 @@ use tenantry_core::steps::redact;
 
 use crate::testkit::same_cases;
 
-/// A text with a secret, in one of the shapes that services use. `secret` has 24 letters or more.
+/// The name of a form in which services write secrets, and a function that returns a text with a secret in this form.
+/// The secret has at least 24 characters.
 type Shape = (&'static str, fn(&str) -> String);
 
 const SHAPES: [Shape; 36] = [
@@ -75,7 +76,7 @@ const SHAPES: [Shape; 36] = [
     }),
 ];
 
-/// Texts without a secret, some of them similar to one.
+/// Texts without a secret, some of which resemble a text with a secret.
 const INNOCENT: [&str; 30] = [
     "",
     "The resource was not found.",
@@ -148,7 +149,7 @@ fn the_text_around_a_secret_is_kept() {
 }
 
 #[test]
-fn innocent_texts_are_not_changed() {
+fn texts_without_secrets_are_not_changed() {
     for text in INNOCENT {
         assert_eq!(redact(text), text);
     }
@@ -161,7 +162,7 @@ fn secret() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(same_cases(3000))]
 
-    /// No part of a secret survives, however it is wrapped and whatever text is around it.
+    /// No part of a secret is left after redaction, however the text is wrapped and whatever is around it.
     #[test]
     fn a_secret_never_survives_redaction(
         secret in secret(),
@@ -179,7 +180,7 @@ proptest! {
             _ => json!(format!("{before} {text}")).to_string(),
         };
         let redacted = redact(&text);
-        // A shape may cut the secret, so its parts are checked.
+        // A form may cut the secret, so its start and its end are searched for.
         for part in [&secret[..10], &secret[secret.len() - 10..]] {
             prop_assert!(!redacted.contains(part), "{}: {text}\n{redacted}", shape.0);
         }
@@ -188,13 +189,13 @@ proptest! {
 
     /// Texts without secrets are not changed, alone or together.
     #[test]
-    fn innocent_texts_together_are_innocent(texts in prop::collection::vec(select(INNOCENT.as_slice()), 0..6)) {
+    fn texts_without_secrets_are_not_changed_together(texts in prop::collection::vec(select(INNOCENT.as_slice()), 0..6)) {
         let (lines, list) = (texts.join("\n"), json!({"error": {"details": texts}}).to_string());
         prop_assert_eq!(redact(&lines), lines);
         prop_assert_eq!(redact(&list), list);
     }
 
-    /// Any text is accepted.
+    /// No text causes a panic, and redacting a text twice changes nothing.
     #[test]
     fn no_text_causes_a_panic(text in "\\PC{0,200}", punctuation in "[\"'\\\\:=;&%{}\\[\\]a-z ]{0,80}") {
         for text in [text, format!("key{punctuation}"), format!("\"password\":{punctuation}")] {

@@ -1,4 +1,5 @@
-//! `verify` end to end: tenants in the simulated Azure, evidence over HTTP, reports, exit codes, history.
+//! `tenantry verify` from end to end: tenants in the simulated Azure, evidence over HTTP, reports, exit codes,
+//! history.
 
 mod quarantine;
 mod remedies;
@@ -29,7 +30,7 @@ use tenantry_core::{
 use crate::testkit;
 use crate::testkit::{SAMPLES, fixture::Jumping, harness::Harness, judge::types, signup};
 
-/// The samples, all active: at least one dedicated tenant and one pooled.
+/// A harness with the sample tenants, all active; some are dedicated, others pooled.
 async fn active() -> Harness {
     let harness = Harness::new().await;
     for sample in SAMPLES {
@@ -41,7 +42,7 @@ async fn active() -> Harness {
     harness
 }
 
-/// Runs `tenantry verify` against a harness. Returns the exit code and the lines of JSON.
+/// Runs `tenantry verify` against a harness. Returns the exit code and the printed lines of JSON.
 async fn verify(harness: &Harness, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_tenantry"));
     command.arg("verify").args(arguments).args(["--json", "--url", &harness.base]).env_clear();
@@ -50,12 +51,12 @@ async fn verify(harness: &Harness, arguments: &[&str]) -> (Option<i32>, Vec<Valu
     (output.status.code(), text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
-/// An export of a tenant, e.g. its principal's id.
+/// The value of a tenant's export, for example the id of its principal.
 async fn output(harness: &Harness, tenant: &str, export: &str) -> String {
     harness.tenant(tenant).await["outputs"][export].as_str().unwrap().to_owned()
 }
 
-/// The id of the one object of a tenant with this type.
+/// The id of a tenant's object of this kind.
 async fn object(harness: &Harness, tenant: &str, kind: &str) -> String {
     let objects = harness.objects(tenant).await;
     let of_kind = objects.as_array().unwrap().iter().find(|object| object["kind"] == kind);
@@ -66,7 +67,7 @@ const ENDPOINT: &str = "Microsoft.MachineLearningServices/workspaces/onlineEndpo
 const SCORER: &str = "/subscriptions/00000000-0000-0000-0000-00000000a001/providers/Microsoft.Authorization/roleDefinitions/5c0e0000-0000-4000-8000-00000000c0de";
 const OWNER: &str = "/subscriptions/00000000-0000-0000-0000-00000000a001/providers/Microsoft.Authorization/roleDefinitions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
 
-/// Creates a role assignment that violates isolation.
+/// Creates a role assignment that violates a tenant's isolation.
 async fn add_violation(harness: &Harness, scope: &str, role: &str, principal: &str) {
     let path = format!(
         "{scope}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-0000-0000-0000000000f1?api-version=2022-04-01"
@@ -87,7 +88,7 @@ async fn provisioned_tenants_are_verified_and_an_added_violation_is_found() {
     assert_eq!(seen, SAMPLES);
     assert!(lines.iter().all(|line| line["verdict"] == "verified"), "{lines:#?}");
 
-    // One tenant's principal gets access to another one's endpoint.
+    // The principal of one tenant gets access to the endpoint of another.
     let endpoint = object(&harness, SAMPLES[0], ENDPOINT).await;
     let principal = output(&harness, SAMPLES[1], "servicePrincipalObjectId").await;
     add_violation(&harness, &endpoint, SCORER, &principal).await;
@@ -139,14 +140,14 @@ async fn the_timer_records_verdicts_when_they_change() {
         testkit::until("the verdicts are in history", async || {
             assert_eq!(harness.run_function("audit", &json!({})).await, 202);
             let reported = reported().await;
-            // A check that ran while the role was assigned may have found it by a call only.
+            // A check during the change may have found the role by a call only, so rows in the middle may differ.
             let ends = |all: &[String]| (all.first().cloned(), all.last().cloned());
             let expected: Vec<String> = states.iter().map(|state| (*state).to_owned()).collect();
             if ends(&reported) == ends(&expected) { Ok(()) } else { Err(json!(reported)) }
         })
         .await;
     };
-    // The first one is the sign-up's own. The same verdict again is not recorded.
+    // The first verdict is that of the sign-up. A verdict that has not changed is not recorded again.
     until(&["verified "]).await;
     assert_eq!(harness.tenant(SAMPLES[0]).await["isolation"]["verdict"], "verified");
     let endpoint = object(&harness, SAMPLES[0], ENDPOINT).await;
@@ -158,7 +159,7 @@ async fn the_timer_records_verdicts_when_they_change() {
     assert_eq!(tenant["isolation"]["reasons"], json!(["other-tenant-can-reach", "probe-accepted"]));
 }
 
-/// A transport that replaces some of Azure's answers.
+/// A transport that replaces Azure's answer where `bend` returns one, and records the requested paths.
 struct Bent<F> {
     inner: Arc<dyn Transport>,
     bend: F,
@@ -180,7 +181,7 @@ fn refusal(status: u16, code: &str) -> Reply {
     Reply { status, body: json!({"error": {"code": code}}), ..Reply::default() }
 }
 
-/// The reports on all tenants with some answers replaced, and the requested paths.
+/// Checks the isolation of all tenants with some answers replaced. Returns the reports and the requested paths.
 async fn bent(
     harness: &Harness,
     bend: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static,
@@ -188,7 +189,7 @@ async fn bent(
     bent_for(harness, 100, bend).await
 }
 
-/// Like `bent`, for the first tenants only: a few tenants are read one by one.
+/// As `bent`, but for the first `most` tenants: the evidence on a few tenants is read tenant by tenant.
 async fn bent_for(
     harness: &Harness,
     most: usize,
@@ -196,7 +197,7 @@ async fn bent_for(
 ) -> (Vec<IsolationReport>, Vec<String>) {
     let inner = Arc::clone(&harness.local.ports.transport);
     let transport = Arc::new(Bent { inner, bend, asked: Mutex::new(Vec::new()) });
-    // The virtual clock skips the waits before retries.
+    // Its waits before retries take no time.
     let clock = Jumping::new();
     let ports = Ports {
         transport: Arc::clone(&transport) as Arc<dyn Transport>,
@@ -222,7 +223,7 @@ async fn refused_or_incomplete_evidence_is_never_taken_for_proof() {
     let definitions = asked.iter().filter(|path| path.contains("/roleDefinitions")).count();
     assert_eq!(definitions, 1, "the definitions are read once for all tenants");
 
-    // Without permission to list at the subscription, each resource's own list shows the same.
+    // If listing role assignments at the subscription is not permitted, the list of each resource shows the same.
     let at_subscription = |request: &Request| {
         request.path.matches('/').count() == 5 && request.path.contains("/roleAssignments?")
     };
@@ -240,7 +241,8 @@ async fn refused_or_incomplete_evidence_is_never_taken_for_proof() {
         }
     }
 
-    // What a tenant's own principals have elsewhere: a refusal is accepted, a temporary error is a gap.
+    // Role assignments of a tenant's own principals outside the tenant: a refusal is accepted, a temporary error is a
+    // gap.
     for (status, verdict) in [
         (403, IsolationVerdict::Verified),
         (429, IsolationVerdict::Inconclusive),
@@ -253,7 +255,7 @@ async fn refused_or_incomplete_evidence_is_never_taken_for_proof() {
         assert!(asked.iter().any(|path| path.contains("principalId%20eq")), "{asked:?}");
     }
 
-    // An Entra replica that lags: the application exists there, and its lists do not.
+    // A lagging Entra replica: it shows the application, but not the application's lists.
     for part in ["/federatedIdentityCredentials", "/owners"] {
         let behind = move |request: &Request| request.api == Api::Graph && request.path.contains(part);
         let (reports, _) =
@@ -269,7 +271,7 @@ async fn long_lists_are_read_to_their_end_and_only_on_their_own_host() {
     let endpoint = object(&harness, SAMPLES[0], ENDPOINT).await;
     let principal = output(&harness, SAMPLES[1], "servicePrincipalObjectId").await;
     add_violation(&harness, &endpoint, SCORER, &principal).await;
-    // The first page is empty and points at the real one.
+    // The first page is empty and has a link to the page with the content.
     let paged = |next: String| {
         move |request: &Request| {
             let first = request.path.contains("/roleAssignments?") && !request.path.contains("&page=2");
@@ -282,7 +284,7 @@ async fn long_lists_are_read_to_their_end_and_only_on_their_own_host() {
     let (reports, _) = bent(&harness, paged(String::new())).await;
     assert_eq!(reports[0].verdict, IsolationVerdict::Violated, "{reports:#?}");
     let (reports, _) = bent(&harness, paged("https://elsewhere.example".to_owned())).await;
-    // A call shows what the lists hide: the added role gives access.
+    // The added role is not in the lists that were read, but a call shows that it gives access.
     let only_called =
         [IsolationVerdict::Violated, IsolationVerdict::Inconclusive, IsolationVerdict::Inconclusive];
     assert_eq!(verdicts(&reports), only_called);
@@ -290,7 +292,7 @@ async fn long_lists_are_read_to_their_end_and_only_on_their_own_host() {
         reports[0].findings.iter().map(|one| one.code.as_ref()).collect::<Vec<_>>(),
         ["probe-accepted"]
     );
-    // An endless list.
+    // A list that never ends: each page has a link to itself.
     let endless = |request: &Request| {
         let path = request.path.clone();
         path.contains("/roleAssignments?").then(|| Reply {
@@ -309,7 +311,7 @@ async fn every_process_continues_where_the_last_one_stopped() {
     let harness = active().await;
     let mut seen = Vec::new();
     for _ in 0..=SAMPLES.len() {
-        // Each run has a new scanner, as in production, where no process is kept between timer calls.
+        // Each run uses a new scanner, as in production, where no process is kept between the calls of the timer.
         let scanner = IsolationScanner::new(harness.local.ports.clone(), &Isolation::default());
         let (reports, _) = scanner.run(1).await.unwrap();
         seen.extend(reports.iter().map(|report| report.tenant_id.to_string()));
@@ -317,7 +319,7 @@ async fn every_process_continues_where_the_last_one_stopped() {
     assert_eq!(seen, [SAMPLES[0], SAMPLES[1], SAMPLES[2], SAMPLES[0]]);
 }
 
-/// The federated credentials of a tenant's application.
+/// The path and the items of the list of federated credentials of a tenant's application.
 async fn credentials(harness: &Harness, tenant: &str) -> (String, Vec<Value>) {
     let name = output(harness, tenant, "applicationId").await;
     let application = harness.get(&format!("/v1.0/applications(appId='{name}')")).await;
@@ -330,7 +332,7 @@ async fn credentials(harness: &Harness, tenant: &str) -> (String, Vec<Value>) {
 #[tokio::test]
 async fn a_request_without_an_answer_is_repeated() {
     let harness = active().await;
-    // The first two attempts of each request get no usable answer.
+    // The first two attempts of each request get a temporary error.
     let asked = Mutex::new(BTreeMap::<String, usize>::new());
     let deaf = move |request: &Request| {
         let mut asked = asked.lock().unwrap();
@@ -344,7 +346,7 @@ async fn a_request_without_an_answer_is_repeated() {
     };
     let (reports, _) = bent(&harness, deaf).await;
     assert_eq!(verdicts(&reports), vec![IsolationVerdict::Verified; SAMPLES.len()]);
-    // A refusal is final, and the request is sent once.
+    // A refusal for a missing permission is final: the request is sent once.
     let (reports, paths) = bent(&harness, |request: &Request| {
         request.path.contains("/workspaces/").then(|| refusal(403, "AuthorizationFailed"))
     })

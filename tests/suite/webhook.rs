@@ -1,5 +1,5 @@
-//! Requests that come as events: each is taken in like a message of the queue. If one of a delivery fails, the whole
-//! delivery is repeated.
+//! Requests that arrive as events: each is taken in like a message from the queue. If one event of a delivery fails,
+//! the whole delivery is repeated.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn event(kind: &str, data: &Value) -> Value {
     json!({"id": "e", "topic": TOPIC, "subject": "", "eventType": kind, "dataVersion": "1", "data": data})
 }
 
-/// Two valid requests with an invalid one between them.
+/// A delivery of three events: two valid requests with an invalid one between them.
 fn delivery() -> Value {
     let bad = request("bad", "update", "contoso", json!({"tier": 7}));
     json!([
@@ -44,7 +44,7 @@ async fn deliver(app: &App) -> (u16, Value) {
     (status, serde_json::from_str(&body).unwrap())
 }
 
-/// All documents, and the published events without duplicates, sorted.
+/// All tenants' documents, and the published events, sorted and without duplicates.
 async fn state(fixture: &Fixture) -> (Vec<Value>, Vec<String>) {
     let (tenants, _) = Listed::sorted_out(fixture.ports.store.list(None, 10).await.unwrap());
     let reported = fixture.subscribers.published().into_iter().map(|event| event.to_string());
@@ -63,7 +63,7 @@ fn app(fixture: &Fixture, fails_at: usize) -> (App, Arc<Wrapped<Moody>>) {
 }
 
 #[tokio::test]
-async fn a_delivery_that_was_not_saved_comes_again_and_the_rest_is_not_done_twice() {
+async fn a_failed_delivery_is_repeated_and_no_request_is_carried_out_twice() {
     let taken = (200, json!({"accepted": 2, "replayed": 0, "rejected": 1}));
     let fixture = Fixture::new(Speed::Max).await;
     let (undisturbed, store) = app(&fixture, 0);
@@ -76,7 +76,7 @@ async fn a_delivery_that_was_not_saved_comes_again_and_the_rest_is_not_done_twic
         let (app, _) = app(&fixture, fails_at);
         let (status, body) = deliver(&app).await;
         if status == 200 {
-            // Only the publishing of the rejection failed; the sweep publishes it.
+            // Only the publishing of the rejection has failed; the sweep publishes it.
             app.reconciler.sweep().await.unwrap();
             assert_eq!(state(&fixture).await, expected, "at {fails_at}");
             continue;

@@ -1,5 +1,5 @@
-//! The files for GitHub and CI (`.github`, `.devcontainer`, `.ci/run`, `.funcignore`) against the repository: they can
-//! be parsed, refer to nothing that is missing, pin what they install, and name the same versions everywhere.
+//! The files for GitHub and CI (`.github`, `.devcontainer`, `.ci/run`, `.funcignore`) can be parsed, refer to nothing
+//! that is missing in the repository, pin what they install, and name the same versions everywhere.
 
 use std::{
     collections::BTreeSet,
@@ -20,7 +20,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The YAML files of a folder, parsed.
+/// The YAML files of a folder: path and parsed content.
 fn yaml_files(folder: &str) -> Vec<(PathBuf, Value)> {
     let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> =
@@ -46,7 +46,7 @@ fn steps(job: &Value) -> &[Value] {
     job["steps"].as_array().unwrap()
 }
 
-/// The scripts of all workflows and of CI, with the file that each is in.
+/// The scripts of all workflows and of CI, each with the path of its file.
 fn scripts() -> Vec<(String, String)> {
     let mut scripts = vec![(".ci/run".to_owned(), read(".ci/run"))];
     for (path, workflow) in workflows() {
@@ -57,7 +57,7 @@ fn scripts() -> Vec<(String, String)> {
     scripts
 }
 
-/// The arguments of each xtask call in a script.
+/// The arguments of each call of `cargo xtask` in a script.
 fn chores(script: &str) -> Vec<Vec<&str>> {
     let lines = script.lines().filter(|line| !line.trim_start().starts_with('#'));
     let calls = lines.filter_map(|line| Some(line.split_once("cargo xtask ")?.1));
@@ -80,7 +80,7 @@ fn workflows_may_do_no_more_than_they_need() {
             let may_write = job["permissions"].to_string().contains("write");
             for step in steps(job) {
                 let uses = step["uses"].as_str().unwrap_or_default();
-                // A job that may write runs nothing that comes from the checkout.
+                // A job that may write does not check out the repository, so it runs no code of it.
                 assert!(!may_write || !uses.starts_with("actions/checkout"), "{path}: {job:#}");
                 let keeps_token = step["with"]["persist-credentials"] != false;
                 assert!(!uses.starts_with("actions/checkout") || !keeps_token, "{path}: {step:#}");
@@ -108,7 +108,7 @@ fn actions_are_pinned_to_a_major_version_or_a_commit() {
 }
 
 #[test]
-fn scripts_call_chores_and_files_that_exist() {
+fn scripts_call_xtask_commands_and_files_that_exist() {
     let source = read("xtask/src/main.rs");
     let help = source.split_once("const HELP").unwrap().1.split_once("\";").unwrap().0;
     let mut called = BTreeSet::new();
@@ -129,7 +129,7 @@ fn scripts_call_chores_and_files_that_exist() {
         assert!(called.contains(call), "{call} is called nowhere: {called:?}");
     }
     assert!(scripts().iter().any(|(path, script)| path.ends_with("ci.yml") && script == "bash .ci/run"));
-    // The files that a release and CI keep are those that the chore writes.
+    // The files that a release and CI upload are those that `cargo xtask package` writes.
     let assembled = read("xtask/package/src/main.rs");
     for name in ["tenantry.zip", "tenantry.cdx.json", "SHA256SUMS"] {
         assert!(assembled.contains(&format!("\"{name}\"")));
@@ -140,7 +140,7 @@ fn scripts_call_chores_and_files_that_exist() {
     }
 }
 
-/// The text between two others.
+/// The part of a text between two other texts.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let rest = text.split_once(start).unwrap_or_else(|| panic!("no {start:?}")).1;
     rest.split_once(end).unwrap_or_else(|| panic!("no {end:?} after {start:?}")).0
@@ -164,7 +164,8 @@ fn the_same_versions_are_named_everywhere() {
             "{path}"
         );
     }
-    // The glibc that is linked against, the one that the check allows, and the one that the documentation names.
+    // The version of glibc that is linked against, the version that the check permits, and the version that the
+    // documentation names are the same.
     let target = read("xtask/src/zig.rs");
     let glibc = between(&target, "\"x86_64-unknown-linux-gnu.", "\"");
     let check = read("xtask/package/src/check.rs");
@@ -207,7 +208,8 @@ fn issue_forms_and_dependabot_can_be_parsed() {
     assert_eq!(kept, ["cargo", "devcontainers", "github-actions", "pip"].into());
 }
 
-/// Whether a line of `.funcignore` matches an entry of the root. It uses only gitignore's two simplest patterns.
+/// Whether a line of `.funcignore` matches an entry of the root folder. The file uses only the two simplest patterns
+/// of gitignore: a name, and a star before an ending.
 fn is_left(ignored: &str, name: &str) -> bool {
     match ignored.strip_prefix('*') {
         Some(ending) => name.ends_with(ending),
@@ -216,7 +218,7 @@ fn is_left(ignored: &str, name: &str) -> bool {
 }
 
 #[test]
-fn publishing_from_the_root_sends_what_the_package_has() {
+fn publishing_from_the_root_sends_the_files_of_the_package() {
     let listed = Command::new("git").args(["ls-files"]).current_dir(root()).output().unwrap();
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     let listed = String::from_utf8(listed.stdout).unwrap();

@@ -1,4 +1,4 @@
-//! Azurite, Microsoft's emulator of Table Storage: installed from npm, started for the tests, ended with them.
+//! Installs Azurite, Microsoft's emulator of Table Storage, from npm, and runs it while the tests run.
 
 use std::{
     fs,
@@ -9,13 +9,13 @@ use std::{
     thread,
 };
 
-/// A fixed version, so that the same tree is always tested with the same one.
+/// The version of Azurite, fixed so that the same tree is always tested with the same one.
 const VERSION: &str = "3.35.0";
-/// The variable with its address for the tests.
+/// The environment variable from which the tests read Azurite's address.
 pub(crate) const ADDRESS: &str = "TENANTRY_TEST_AZURITE";
-/// How often a port is chosen: another process may take it before Azurite listens on it.
+/// How many ports are tried: another process may take a port before Azurite listens on it.
 const TRIES: usize = 3;
-/// Ends Azurite when its input ends, that is when this process ends, for whatever reason.
+/// The script with which Node.js runs Azurite. It ends when its standard input ends, so also if this process crashes.
 const SCRIPT: &str = "process.stdin.on('end', () => process.exit()).resume(); require(process.argv[1])";
 
 /// The folder of Azurite, in cargo's target folder.
@@ -23,7 +23,7 @@ fn folder() -> io::Result<PathBuf> {
     Ok(crate::target()?.join("tools/azurite"))
 }
 
-/// Installs Azurite, unless it is installed.
+/// Installs Azurite, unless this version is installed.
 pub(crate) fn bring() -> io::Result<()> {
     let folder = folder()?;
     // Written last, so that an interrupted installation is repeated.
@@ -42,16 +42,16 @@ pub(crate) fn bring() -> io::Result<()> {
     fs::write(whole, "")
 }
 
-/// A running table service of Azurite; it ends when this is dropped.
+/// A running table service of Azurite, which ends when this value is dropped.
 pub(crate) struct Azurite {
     process: Child,
     data: PathBuf,
-    /// Its address, e.g. `http://127.0.0.1:40001`.
+    /// The address of the table service, e.g. `http://127.0.0.1:40001`.
     pub(crate) address: String,
 }
 
 impl Azurite {
-    /// Starts it without data, on a free port of the loopback interface.
+    /// Starts the table service without data, on a free port of the loopback interface.
     pub(crate) fn start() -> io::Result<Self> {
         for _ in 0..TRIES {
             if let Some(azurite) = Self::try_start()? {
@@ -78,7 +78,7 @@ impl Azurite {
         let azurite = Self { process, data, address: format!("http://127.0.0.1:{port}") };
         let mut lines = BufReader::new(said.ok_or_else(|| io::Error::other("Azurite is mute"))?).lines();
         let started = lines.by_ref().map_while(Result::ok).any(|line| line.contains("successfully"));
-        // The rest of its output is read, so that a full pipe never blocks it.
+        // Azurite's further output is read, so that a full pipe never blocks it.
         thread::spawn(move || lines.for_each(drop));
         Ok(started.then_some(azurite))
     }
@@ -86,7 +86,7 @@ impl Azurite {
 
 impl Drop for Azurite {
     fn drop(&mut self) {
-        // Nothing to do if it has ended already; a folder that stays does no harm.
+        // The process may have ended already, and a folder that stays does no harm.
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.data);

@@ -1,8 +1,8 @@
-//! `cargo xtask bench`: the measurements of `benches/load`, built as a release.
+//! `cargo xtask bench`: runs the measurements of `benches/load` in the profile `bench`, which is fully optimised.
 
 use std::process::Command;
 
-/// Cargo builds the program and the measurements in one profile, so both are built like a release.
+/// The command for these parts, or for all without any. Cargo builds the measured program in the same profile.
 pub(crate) fn command(parts: &[String]) -> Command {
     let mut command = crate::cargo(&["bench", "--package", "tenantry", "--bench", "load", "--"]);
     command.args(parts);

@@ -1,8 +1,8 @@
-//! A copy of the source tree, to be built at another path or in another form.
+//! Copies the source tree, so that it can be built at another path or with patches.
 
 use std::{fs, io, path::Path};
 
-/// Folders that are not copied.
+/// The names of folders that are not copied.
 const LEFT: [&str; 4] = ["target", ".git", ".tenantry", "node_modules"];
 
 /// Copies a source tree; an earlier copy is deleted first.

@@ -1,4 +1,4 @@
-//! `cargo xtask crash`: the program killed again and again, in both environments.
+//! `cargo xtask crash`: kills the program again and again, in both environments.
 
 use std::{
     io,
@@ -7,11 +7,11 @@ use std::{
 
 use crate::azurite::{self, Azurite};
 
-/// Few enough kills for every run of the suite. The environment `azure`, where a kill costs a lease, has kills among
-/// the tests.
+/// The arguments of a run that is short enough for each run of the suite. For the environment `azure`, where a kill
+/// costs the time of a lease, the suite has tests with kills.
 const SHORT: [&str; 8] = ["--environment", "local", "--kills", "20", "--tenants", "12", "--seed", "12"];
 
-/// A run of the release, with the given arguments.
+/// Runs the crash test in the profile `bench`, which is fully optimised, with these arguments.
 pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     let local_only = arguments.windows(2).any(|pair| pair == ["--environment", "local"]);
     let mut command = crate::cargo(&["bench", "--package", "tenantry", "--bench", "crash", "--"]);
@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     crate::run(command.env(azurite::ADDRESS, &azurite.address))
 }
 
-/// The run that belongs to the suite, built like the suite.
+/// The command for the short run that belongs to the suite, built in the suite's profile.
 pub(crate) fn short() -> Command {
     let mut command =
         crate::cargo(&["bench", "--package", "tenantry", "--bench", "crash", "--profile", "test", "--"]);

@@ -1,7 +1,7 @@
 //! `cargo xtask infra`: checks that the templates of infra/ parse, and that they follow common security rules.
 //!
-//! No compiler of Bicep comes from a package registry, so types are not checked here: tests/suite/infra checks names,
-//! and tests/azure_specs the bodies. Two independent parsers read the files: tree-sitter's grammar, and checkov's own.
+//! No package registry has a compiler of Bicep, so types are not checked here: tests/suite/infra checks names, and
+//! tests/azure_specs the bodies. Two independent parsers read the files: tree-sitter's grammar, and checkov's own.
 
 use std::{
     fs,
@@ -12,10 +12,11 @@ use std::{
 
 use crate::python::Python;
 
-/// Fixed versions, so that the same tree always gets the same result.
+/// The packages of Python, with fixed versions, so that the same tree always gets the same result.
 const TOOLS: [&str; 3] = ["checkov==3.3.30", "tree-sitter==0.26.1", "tree-sitter-bicep==1.1.0"];
 
-/// Prints the position of each error. First it has to find an error in an invalid template.
+/// The script in Python that parses the templates and prints the position of each error. It first checks that the
+/// parser finds the error in an invalid template.
 const PARSE: &str = r#"
 import sys
 import tree_sitter_bicep
@@ -41,7 +42,7 @@ for name in sys.argv[1:]:
 sys.exit(1 if found else 0)
 "#;
 
-/// The templates.
+/// The templates in the folder and in its folder `modules`, sorted by path.
 fn templates(infra: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for folder in [infra.to_owned(), infra.join("modules")] {
@@ -56,7 +57,7 @@ fn templates(infra: &Path) -> io::Result<Vec<PathBuf>> {
     if found.is_empty() { Err(io::Error::other("there are no templates")) } else { Ok(found) }
 }
 
-/// Whether each suppressed rule has a reason beside it.
+/// Whether each suppression of a checkov rule gives its reason.
 fn explained(templates: &[PathBuf]) -> io::Result<bool> {
     const MARK: &str = "checkov:skip=";
     let mut good = true;
@@ -72,8 +73,8 @@ fn explained(templates: &[PathBuf]) -> io::Result<bool> {
     Ok(good)
 }
 
-/// Whether checkov reads every file and finds nothing without a reason. Its exit code is 0 even if it could not read
-/// one.
+/// Whether checkov reads every file and finds nothing that is not suppressed. Its exit code is 0 even if it could not
+/// read a file.
 fn checked(programs: &Path, infra: &Path) -> io::Result<bool> {
     let mut checkov = Command::new(programs.join("checkov"));
     checkov
@@ -88,7 +89,7 @@ fn checked(programs: &Path, infra: &Path) -> io::Result<bool> {
     Ok(output.status.success() && was_read && !said.contains("Parsing errors:"))
 }
 
-/// Installs the two parsers where they are missing.
+/// Installs the two parsers, unless they are installed.
 pub(crate) fn tools() -> io::Result<Python> {
     Python::bring(&crate::target()?.join("tools/infra"), &TOOLS.join("\n"), &[])
 }

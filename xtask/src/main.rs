@@ -1,4 +1,4 @@
-//! The project's own tasks, as `cargo xtask <chore>`: no tool has to be installed for them.
+//! The project's own tasks, called as `cargo xtask <chore>`, so that no task runner has to be installed.
 //!
 //! It depends only on the standard library, so that the first `cargo xtask` is fast.
 
@@ -27,7 +27,7 @@ use std::{
     process::{Command, ExitCode, Stdio},
 };
 
-/// The chores, with a line on each.
+/// The output of `cargo xtask help`.
 const HELP: &str = "\
 cargo xtask <chore> [arguments]
 
@@ -91,7 +91,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Downloads what other chores install where it is missing, so that this can be done while something else runs.
+/// Downloads and installs the packages that other chores need, so that this can be done while something else runs.
 fn fetch() -> io::Result<ExitCode> {
     azurite::bring()?;
     samples::packages()?;
@@ -104,41 +104,42 @@ fn run(command: &mut Command) -> io::Result<ExitCode> {
     run_in(root(), command)
 }
 
-/// Runs a command in another folder.
+/// Runs a command in a folder, with this process's own input and output. Fails if the command does.
 fn run_in(folder: &Path, command: &mut Command) -> io::Result<ExitCode> {
     let status = command.current_dir(folder).status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs a command without input, which has to succeed.
+/// Runs a command without input. It is an error if the command does not succeed.
 fn done(command: &mut Command) -> io::Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let status = command.stdin(Stdio::null()).status();
-    // The kind is kept, to distinguish a program that is missing from one that fails.
+    // The kind is kept, so that callers can distinguish a missing program from one that fails.
     let status =
         status.map_err(|error| io::Error::new(error.kind(), format!("{name} can't be started: {error}")))?;
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("{name} failed: {status}"))) }
 }
 
-/// The project's root, wherever `cargo xtask` is called.
+/// The project's root folder, independent of the current folder.
 fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here)
 }
 
-/// An environment variable that is not empty.
+/// The value of an environment variable; `None` if it is not set or empty.
 #[expect(clippy::disallowed_methods, reason = "chores go by the machine's settings, not by the program's")]
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The folder where cargo builds, which also has everything else that is not part of the source.
+/// Cargo's target folder, which also has everything else that tasks download or make.
 fn target() -> io::Result<PathBuf> {
     let here = env::current_exe()?;
     here.ancestors().nth(2).map(Path::to_owned).ok_or_else(|| io::Error::other("there is no target folder"))
 }
 
-/// Cargo by its name on the path, so that rust-toolchain.toml selects the compiler.
+/// The command `cargo` with these arguments. It is found by name on the path, so that rust-toolchain.toml selects the
+/// compiler.
 fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments);

@@ -1,6 +1,6 @@
-//! The mutants: seeded faults in the product, each a patch in `tests/sim/mutants` that is named by what it breaks. None
-//! is in the product itself. All are applied to a copy of the tree, which is built once; a test in it activates one
-//! after the other.
+//! The seeded mutants: faults for the product, each a patch in `tests/sim/mutants` that is named by what it breaks. All
+//! are applied to a copy of the tree, which is built once; a test in the copy activates one after the other. The
+//! product itself contains none.
 
 use std::{
     collections::BTreeSet,
@@ -13,12 +13,12 @@ use crate::copy;
 
 /// The folder of the patches.
 const PATCHES: &str = "tests/sim/mutants";
-/// The patch with the code that activates one of them, and the tests that must fail with it.
+/// The patch with the code that activates a mutant, and with the tests that must fail with it.
 const HOOKS: &str = "hooks.patch";
-/// The module that knows the active mutant, and its path in the copy.
+/// The source file that knows the active mutant, and the path that it gets in the copy.
 const CHOOSER: (&str, &str) = ("tests/sim/mutants/mutant.rs", "crates/core/src/mutant.rs");
 
-/// The packages that are patched, and their manifests.
+/// The packages that the patches change, and their manifests.
 const PATCHED: [(&str, &str); 3] = [
     ("tenantry", "Cargo.toml"),
     ("tenantry-core", "crates/core/Cargo.toml"),
@@ -56,7 +56,7 @@ pub(crate) fn tree() -> io::Result<PathBuf> {
 }
 
 /// Gives a package of the copy another version, in its manifest or in the lock file. Cargo distinguishes packages of
-/// the same name by it; otherwise it would mix up the builds of the tree and of the copy.
+/// the same name by their versions; otherwise it would mix up the builds of the tree and of the copy.
 fn give_version(file: &Path, package: Option<&str>) -> io::Result<()> {
     let text = fs::read_to_string(file)?;
     let name = package.map_or_else(String::new, |package| format!("name = \"{package}\"\n"));
@@ -68,19 +68,20 @@ fn give_version(file: &Path, package: Option<&str>) -> io::Result<()> {
     fs::write(file, text.replacen(&own, &other, 1))
 }
 
-/// `git` in a folder that does not count as part of a repository, so that paths in patches are relative to it.
+/// The command `git` in a folder that git does not treat as part of a repository above it, so that the paths in patches
+/// are relative to the folder.
 fn git(folder: &Path) -> Command {
     let mut git = Command::new("git");
     git.current_dir(folder).env("GIT_CEILING_DIRECTORIES", folder.parent().unwrap_or(folder));
     git
 }
 
-/// The folder of the tree's own patches.
+/// The folder of the patches in the source tree.
 pub(crate) fn patches_folder() -> PathBuf {
     crate::root().join(PATCHES)
 }
 
-/// The patches, in the order of their names.
+/// The paths of all patches below a tree, sorted.
 fn patches(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(root.join(PATCHES))? {

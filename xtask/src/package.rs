@@ -15,11 +15,11 @@ use crate::{
 
 /// The files that two builds must have in common, byte for byte.
 const RESULTS: [&str; 3] = ["tenantry.zip", "tenantry.cdx.json", "SHA256SUMS"];
-/// The variable with the folder of the unpacked package for the tests.
+/// The environment variable from which the tests read the folder of the unpacked package.
 const UNPACKED: &str = "TENANTRY_TEST_PACKAGE";
-/// The variable with its bill of materials.
+/// The environment variable from which the tests read the path of the package's bill of materials.
 const BILL: &str = "TENANTRY_TEST_BILL";
-/// The variable with CycloneDX's own schemas.
+/// The environment variable from which the tests read the folder of CycloneDX's schemas.
 const SCHEMAS: &str = "TENANTRY_TEST_SCHEMAS";
 pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     if let Some(strange) =
@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints how long something took.
+/// Runs a part of the work and prints how long it took.
 #[expect(clippy::disallowed_methods, reason = "a chore has no clock of its own")]
 fn timed(what: &str, step: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     let begun = Instant::now();
@@ -64,7 +64,7 @@ fn timed(what: &str, step: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     Ok(())
 }
 
-/// Builds and packs.
+/// Builds the program from a source folder, and packs it into `folder`.
 fn make(tools: &Tools, source: &Path, target: &Path, folder: &Path) -> io::Result<()> {
     let program = zig::build(tools, source, target)?;
     fs::create_dir_all(folder)?;
@@ -81,7 +81,7 @@ fn check(root: &Path, folder: &Path) -> io::Result<()> {
     done(&mut command)
 }
 
-/// Unpacks it into an empty folder and has the tests start it there like the Functions host.
+/// Unpacks the package into an empty folder, and runs the tests that start it there like the Functions host.
 fn attempt(tools: &Tools, folder: &Path) -> io::Result<()> {
     azurite::bring()?;
     let azurite = Azurite::start()?;
@@ -102,7 +102,7 @@ fn attempt(tools: &Tools, folder: &Path) -> io::Result<()> {
     tried
 }
 
-/// Builds and packs at another path, and compares.
+/// Builds and packs the same sources at another path. It is an error if a result differs.
 fn same(tools: &Tools, source: &Path, target: &Path, folder: &Path) -> io::Result<()> {
     let second = folder.join("second/package");
     make(tools, source, target, &second)?;
@@ -115,14 +115,14 @@ fn same(tools: &Tools, source: &Path, target: &Path, folder: &Path) -> io::Resul
     Ok(())
 }
 
-/// The sources, copied to a path of another length.
+/// Copies the sources to a path of another length. Returns that path.
 fn copied(root: &Path, folder: &Path) -> io::Result<PathBuf> {
     let copy = folder.join("second/a-path-of-another-length/source");
     copy::tree(root, &copy)?;
     Ok(copy)
 }
 
-/// The program that packs and checks; it has dependencies, which this crate has not.
+/// The command for `tenantry-package`, which packs and checks. It is a crate of its own because it has dependencies.
 fn packer() -> Command {
     let mut command = crate::cargo(&["run", "--quiet", "--locked", "--package", "tenantry-package", "--"]);
     command.current_dir(crate::root());

@@ -1,4 +1,4 @@
-//! Python's packages, each set in an environment of its own in the target folder.
+//! Installs packages of Python, each set in a virtual environment of its own in the target folder.
 
 use std::{
     fs, io,
@@ -6,12 +6,12 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The names of Python; the first one found is used.
+/// The names of the Python interpreter; the first one found is used.
 const NAMES: [&str; 2] = ["python3", "python"];
 
-/// An environment with exactly the packages of a list.
+/// A virtual environment with exactly the packages of a list.
 pub(crate) struct Python {
-    /// The folder of its programs.
+    /// The folder of the environment's programs.
     pub(crate) programs: PathBuf,
 }
 
@@ -37,7 +37,7 @@ impl Python {
         Ok(python)
     }
 
-    /// The command that runs the interpreter with these arguments.
+    /// The command that runs the environment's interpreter with these arguments.
     pub(crate) fn run(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.programs.join("python"));
         command.args(arguments).stdin(Stdio::null());
@@ -54,7 +54,8 @@ pub(crate) fn is_whole(folder: &Path, list: &str) -> bool {
     fs::read_to_string(folder.join("is-whole")).is_ok_and(|brought| brought == list)
 }
 
-/// Written last, so that an interrupted installation is repeated.
+/// Records that the packages of the list are completely installed. Call it last, so that an interrupted installation is
+/// repeated.
 pub(crate) fn mark(folder: &Path, list: &str) -> io::Result<()> {
     fs::write(folder.join("is-whole"), list)
 }

@@ -1,5 +1,5 @@
-//! What the signup apps of examples/signup-app need: packages of Python and of npm, exactly those that are pinned
-//! beside their source.
+//! Installs what the signup apps of examples/signup-app need: exactly the packages of Python and npm that are pinned
+//! beside the apps' source.
 
 use std::{
     fs, io,
@@ -12,9 +12,9 @@ use crate::{
     python::{Python, is_whole, mark},
 };
 
-/// The folder of the apps.
+/// The folder of the signup apps.
 const SOURCES: &str = "examples/signup-app";
-/// Installs what is missing, and builds the app in Rust; returns the folder.
+/// Installs the packages that are missing, and builds the app in Rust. Returns the folder of the packages.
 pub(crate) fn bring() -> io::Result<PathBuf> {
     let folder = packages()?;
     let mut build = crate::cargo(&["build", "--quiet", "--workspace", "--example", "signup-app"]);
@@ -22,7 +22,7 @@ pub(crate) fn bring() -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Installs the packages that are missing; returns their folder.
+/// Installs the packages that are missing. Returns their folder.
 pub(crate) fn packages() -> io::Result<PathBuf> {
     let folder = crate::target()?.join("tools/samples");
     let sources = crate::root().join(SOURCES);
@@ -32,7 +32,8 @@ pub(crate) fn packages() -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// The packages of package-lock.json, with the compiler's settings. The caller copies the source.
+/// Installs the packages of package-lock.json in a folder, with the settings of the TypeScript compiler. The tests copy
+/// the app's source there.
 fn typescript(sources: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for file in ["package.json", "package-lock.json", "tsconfig.json"] {

@@ -1,4 +1,4 @@
-//! `cargo xtask sim`: many seeds of the simulator in `tests/sim`, built for speed but with assertions.
+//! `cargo xtask sim`: runs many seeds of the simulator in `tests/sim`, optimised but with assertions.
 
 use std::{
     io,
@@ -15,7 +15,7 @@ struct Asked {
     first: Option<u64>,
     seed: Option<u64>,
     mutants: bool,
-    /// Only the mutants whose names contain this.
+    /// A part of a name: only mutants with it in their names are run.
     mutant: Option<String>,
     /// Whether each patch records the seed that detects it.
     record: bool,
@@ -24,9 +24,7 @@ struct Asked {
     profile: Option<String>,
 }
 
-/// Runs the requested seeds: `--seeds N`, with `--fresh` as many new ones too; `--first N`, only those of one `--profile NAME`, one
-/// `--seed N`, `--mutants`, or `--mutant NAME` for those with this in their names, with `--record` to save the seed
-/// that detects each; with `--debug` in the tests' own build.
+/// Runs the simulator as the arguments ask. `cargo xtask help` describes them. Stops after the first test that fails.
 pub(crate) fn run(arguments: &[String]) -> io::Result<ExitCode> {
     let asked = read(arguments).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
     let tests: &[&str] = match asked {
@@ -80,8 +78,8 @@ fn read(arguments: &[String]) -> Result<Asked, String> {
     Ok(asked)
 }
 
-/// Cargo for a tree, with the shared target folder, so that dependencies are not built twice. An optimized build takes
-/// minutes and is worth it for thousands of seeds; the tests' own build exists after the tests.
+/// The command `cargo test` for a tree, with the shared target folder, so that dependencies are not built twice. An
+/// optimised build takes minutes, which thousands of seeds make up for. With `--debug` the build is that of the tests.
 fn cargo(asked: &Asked, tree: &Path) -> io::Result<Command> {
     let mut command = crate::cargo(&["test", "--locked", "--package", "tenantry"]);
     if !asked.debug {
@@ -104,7 +102,7 @@ fn command(asked: &Asked, tree: &Path, test: &str) -> io::Result<Command> {
         ("TENANTRY_SIM_PROFILE", asked.profile.clone()),
         ("TENANTRY_SIM_MUTANT", asked.mutant.clone()),
         ("TENANTRY_SIM_RECORD", asked.record.then(|| mutants::patches_folder().display().to_string())),
-        // Mutants that need thousands of seeds are left to the optimized build.
+        // Mutants that need thousands of seeds are only detected with the optimised build.
         ("TENANTRY_SIM_MOST", asked.debug.then(|| "500".to_owned())),
     ] {
         command.env_remove(name);
@@ -115,7 +113,7 @@ fn command(asked: &Asked, tree: &Path, test: &str) -> io::Result<Command> {
     Ok(command)
 }
 
-/// Seeds that no run has used: each second has room for more than a run takes.
+/// The first of many seeds that no earlier run has used: the current second times a million, more than a run uses.
 #[expect(clippy::disallowed_methods, reason = "a chore has no clock of its own")]
 fn fresh() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

@@ -10,15 +10,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// When libtest reports that a test is still running.
+/// After this time libtest reports that a test is still running.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The tests that take more than a minute.
 #[derive(Default)]
 pub(crate) struct Slow {
-    /// By name: when it had been running for a minute.
+    /// The running ones, by name: when libtest reported that they had been running for a minute.
     running: BTreeMap<String, Duration>,
-    /// The durations of those that have ended, by name.
+    /// The ones that have ended: their durations and names.
     ended: Vec<(Duration, String)>,
 }
 
@@ -42,7 +42,7 @@ impl Slow {
         Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// Reads a line of libtest's output, printed at this time.
+    /// Reads a line of libtest's output, printed at this time since the start.
     fn note(&mut self, line: &str, at: Duration) {
         let Some(result) = line.strip_prefix("test ") else { return };
         if let Some(name) = result.strip_suffix(" has been running for over 60 seconds") {
@@ -54,7 +54,7 @@ impl Slow {
         }
     }
 
-    /// The slow ones, the slowest first, a line each.
+    /// A line for each slow test, the slowest first.
     pub(crate) fn report(mut self) -> Vec<String> {
         self.ended.sort_by(|one, other| other.cmp(one));
         self.ended.iter().map(|(took, name)| format!("{:5} s  {name}", took.as_secs())).collect()

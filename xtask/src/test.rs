@@ -1,7 +1,7 @@
 //! `cargo xtask test`: the whole suite, without manual set-up.
 //!
 //! Tests that need more than the checkout are ignored by cargo, so that it never prints `ok` for a test that did not
-//! run. They are run here by name if their requirements are available; otherwise a message is printed.
+//! run. This chore runs them by name if what they need is available; otherwise it prints a message.
 
 use std::{
     io,
@@ -21,16 +21,17 @@ const NEED_AZURITE: [&str; 2] = ["state_store", "production"];
 const NEED_PAYLOADS: [&str; 2] = ["host_contract", "binary"];
 /// The module with tests that need the signup apps.
 const NEED_SAMPLES: [&str; 1] = ["samples"];
-/// The variable with the folder of what the apps need.
+/// The environment variable from which the tests read the folder of the signup apps' packages.
 const SAMPLES: &str = "TENANTRY_TEST_SAMPLES";
-/// The variable that allows the tests to take longer.
+/// The environment variable with which tests try every case instead of a sample.
 const THOROUGH: &str = "TENANTRY_TEST_THOROUGH";
-/// Arguments that choose what cargo tests; any of them other than `--test suite` excludes the suite.
+/// The arguments of `cargo test` that choose targets. With any of them, other than `--test suite`, the suite is not
+/// run.
 const CHOICES: [&str; 9] =
     ["--test", "--package", "-p", "--lib", "--bin", "--bins", "--doc", "--example", "--examples"];
 
-/// All tests of all packages and the examples in the documentation, then those that cargo has ignored, then a few
-/// kills; or those of them that are requested.
+/// Runs all tests of all packages and the examples in the documentation, then the tests that cargo has ignored, then
+/// the short crash test; with arguments for `cargo test`, only the tests that these select.
 pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
     let thorough = extra.first().is_some_and(|argument| argument == "--thorough");
     let extra = extra.get(usize::from(thorough)..).unwrap_or_default();
@@ -73,7 +74,7 @@ pub(crate) fn run(extra: &[String]) -> io::Result<ExitCode> {
     Ok(all.into_iter().find(|code| *code != ExitCode::SUCCESS).unwrap_or(ExitCode::SUCCESS))
 }
 
-/// A running Azurite, or a message about what is not run without it.
+/// A running Azurite; `None`, after a message about what is not run, if it can't be installed or started.
 fn azurite() -> Option<Azurite> {
     let started = azurite::bring().and_then(|()| Azurite::start());
     started
@@ -85,7 +86,7 @@ fn azurite() -> Option<Azurite> {
         .ok()
 }
 
-/// What the signup apps need, or a message about what is not run without it.
+/// The folder of the signup apps' packages; `None`, after a message about what is not run, if they can't be installed.
 fn samples() -> Option<PathBuf> {
     let brought = samples::bring();
     brought
@@ -97,15 +98,16 @@ fn samples() -> Option<PathBuf> {
         .ok()
 }
 
-/// A failing target does not stop the others: one run shows all failures.
+/// The command for all tests that cargo does not ignore. A failing target does not stop the others, so one run shows
+/// all failures.
 fn plainly(extra: &[String]) -> Command {
     let mut command = crate::cargo(&["test", "--workspace", "--no-fail-fast"]);
     command.args(extra);
     command
 }
 
-/// The names of the suite's ignored tests among the requested ones; none if it does not build, which the run before has
-/// reported.
+/// The names of the suite's ignored tests among the requested ones; none if the suite does not build, which the run
+/// before has reported.
 fn ignored(extra: &[String]) -> io::Result<Vec<String>> {
     if !means_the_suite(extra) {
         return Ok(Vec::new());
@@ -123,7 +125,7 @@ fn means_the_suite(extra: &[String]) -> bool {
         || !chosen.iter().any(|argument| CHOICES.contains(&argument.as_str()))
 }
 
-/// The suite's ignored tests, with the given filters.
+/// The command for the suite's ignored tests, with the given arguments and filters.
 fn suite(extra: &[String]) -> Command {
     let mut command = crate::cargo(&["test", "--package", "tenantry", "--no-fail-fast"]);
     if !extra.iter().any(|argument| argument == "--test") {
@@ -137,7 +139,7 @@ fn suite(extra: &[String]) -> Command {
     command
 }
 
-/// Runs these ignored tests of the suite.
+/// The command for these ignored tests of the suite, with the variables for Azurite and the signup apps.
 fn these(tests: &[String], extra: &[String], azurite: Option<&Azurite>, samples: Option<&Path>) -> Command {
     let mut command = suite(extra);
     if let Some(azurite) = azurite {

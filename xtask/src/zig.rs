@@ -1,5 +1,5 @@
-//! Zig's compiler and linker, with cargo-zigbuild, from PyPI, so that the program runs with an old glibc; and the build
-//! of the package with them.
+//! Installs Zig and cargo-zigbuild from PyPI, and builds the package's program with them, so that the program runs with
+//! an old glibc.
 
 use std::{
     env, fs, io,
@@ -15,10 +15,10 @@ const TARGET: &str = "x86_64-unknown-linux-gnu.2.28";
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 const PROFILE: &str = "dist";
 
-/// The folders of the tools.
+/// The folders of the installed tools.
 pub(crate) struct Tools {
     programs: PathBuf,
-    /// CycloneDX's schemas.
+    /// The folder of CycloneDX's schemas.
     pub(crate) schemas: PathBuf,
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn bring() -> io::Result<Tools> {
     Ok(Tools { programs: python.programs, schemas })
 }
 
-/// Builds the program of a source folder, without `tenantry local` and without paths of this machine.
+/// Builds the program of a source folder, without `tenantry local` and without paths of this machine. Returns its path.
 pub(crate) fn build(tools: &Tools, source: &Path, target: &Path) -> io::Result<PathBuf> {
     let mut cargo = crate::cargo(&["zigbuild", "--locked", "--profile", PROFILE, "--target", TARGET]);
     cargo.args(["--package", "tenantry", "--bin", "tenantry", "--no-default-features"]);
@@ -53,7 +53,8 @@ pub(crate) fn forget_ours(source: &Path, target: &Path) -> io::Result<()> {
     done(&mut cargo)
 }
 
-/// Compilers write source paths into panics and assertions: they are mapped to fixed ones. Ours are relative anyway.
+/// Sets the build's folders and variables so that the same sources give the same program. Compilers write source paths
+/// into panics and assertions: paths of dependencies are mapped to fixed ones, and our own are relative anyway.
 fn environment(cargo: &mut Command, source: &Path, target: &Path) -> io::Result<()> {
     let mut flags = Vec::new();
     let mut c_flags = vec!["-g0".to_owned()];

@@ -1,7 +1,8 @@
 //! The activity log: who changed which resource in Resource Manager, derived from the journal.
 //!
 //! Source: Microsoft, "Activity Logs - List": the filter accepts only a few patterns and begins with a time. In Azure
-//! an entry takes minutes to appear and is kept for 90 days; here it appears at once and is kept as long as the file.
+//! an entry takes minutes to appear and is kept for 90 days. The simulated Azure shows an entry at once and keeps it as
+//! long as the state file, but refuses a filter that begins more than 90 days ago.
 
 use crate::{
     api_version,
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// A parsed filter.
+/// A parsed `$filter` of a request for the log: a time range, and optionally a resource or a resource group.
 struct Filter {
     from: Timestamp,
     to: Timestamp,
@@ -25,7 +26,7 @@ struct Filter {
 }
 
 impl Filter {
-    /// Parses the patterns that the service accepts; `None` for any other.
+    /// Parses a filter; `None` if it is not of the few patterns that the service accepts.
     fn parse(text: &str) -> Option<Self> {
         let (mut from, mut to, mut resource, mut group) = (None, None, None, None);
         for clause in text.split(" and ") {
@@ -50,7 +51,8 @@ impl Filter {
     }
 }
 
-/// The scope at which the right to read is needed for a request for the log; `None` for any other request.
+/// The id that a caller needs read permission for to read the activity log: the resource or resource group in the
+/// filter. `None` if the filter names neither or is invalid, and for any other request.
 pub(crate) fn scope(call: &Call) -> Option<String> {
     let log = call.path.to_lowercase();
     if !log.ends_with("/providers/microsoft.insights/eventtypes/management/values") {
@@ -60,7 +62,7 @@ pub(crate) fn scope(call: &Call) -> Option<String> {
     filter.resource.or_else(|| Some(group_id(SUBSCRIPTION_ID, &filter.group?)))
 }
 
-/// The entries that match a filter, the newest first.
+/// Lists the entries that match the filter of a request, the newest first, at most 1000.
 pub(crate) fn list(view: &Snapshot, call: &Call) -> Outcome {
     api_version::check(call, "eventtypes", "2015-04-01")?;
     let Some(filter) = call.query.get("$filter").and_then(|text| Filter::parse(text)) else {
@@ -75,7 +77,8 @@ pub(crate) fn list(view: &Snapshot, call: &Call) -> Outcome {
     Ok(Reply::json(200, json!({ "value": entries })))
 }
 
-/// A journal entry as the log shows it. Reads, and requests to other services, are not in the log.
+/// A journal entry in the form of the log; `None` if the filter does not match it. Reads, and requests to services
+/// other than Resource Manager, are never in the log.
 fn shown(entry: &Entry, filter: &Filter) -> Option<Value> {
     let id = entry.path.split('?').next()?;
     let provider = ResourcePath::of(id)?;

@@ -1,4 +1,5 @@
-//! From a request to its answer: checks the caller, applies faults, and lets the service answer.
+//! Answers a request: checks the caller, applies the faults that a test has set, calls the service, and writes the
+//! journal.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +25,7 @@ use crate::{
     store::{Change, Entry, Failure, Snapshot, StoreQuery},
 };
 
-/// The reply, or `None` if the connection is to be cut without one.
+/// Answers a request. Returns `None` if the connection is to be cut without an answer.
 pub(crate) async fn respond(
     inner: &Arc<Inner>,
     service: Service,
@@ -80,7 +81,7 @@ pub(crate) async fn respond(
     Ok((!fault.drop_reply).then_some(reply))
 }
 
-/// Carries out the request, and answers in the form in force.
+/// Carries out a request, and changes its answer to the form that a test has set ([`crate::forms`]).
 async fn formed(
     inner: &Arc<Inner>,
     service: Service,
@@ -93,7 +94,8 @@ async fn formed(
     Ok(inner.forms.get().of(reply, &asked, service, (inner.now)()))
 }
 
-/// What is wrong with the caller's token. Without strictness any token that is not empty is good.
+/// What is wrong with the caller's token, if anything. Without the setting `strict`, only an `Authorization` header
+/// without a token is wrong.
 fn flaw(inner: &Inner, service: Service, call: &Call) -> Option<Flaw> {
     let audience = service.audience()?;
     let header = call.header("authorization");
@@ -104,7 +106,7 @@ fn flaw(inner: &Inner, service: Service, call: &Call) -> Option<Flaw> {
     (call.headers.contains_key("authorization") && token.is_empty()).then_some(Flaw::Missing)
 }
 
-/// Stalls, then cuts the connection without an answer.
+/// Journals a request without carrying it out, stalls, and then cuts the connection without an answer.
 async fn silence(inner: &Arc<Inner>, call: &Call, stall: Duration) -> Result<Option<Reply>, CloudError> {
     note(inner, call, Reply::empty(0)).await?;
     pause(stall).await;
@@ -118,7 +120,7 @@ fn refused(stop: Stop, service: Service, request_id: &str, inner: &Inner) -> Res
     }
 }
 
-/// Carries out the request and journals it.
+/// Carries out a request and journals it.
 async fn carry_out(
     inner: &Arc<Inner>,
     service: Service,
@@ -140,7 +142,7 @@ async fn carry_out(
         | Service::Inference
         | Service::Simulator => None,
     };
-    // A POST to these services changes nothing.
+    // A POST to Entra or to a tenant's service changes nothing.
     let only_reads = matches!(service, Service::Login | Service::Inference);
     let reply = match outside {
         Some(outcome) => outcome.or_else(|stop| refused(stop, service, request_id, inner))?,
@@ -157,7 +159,8 @@ async fn carry_out(
     note(inner, &call, reply).await
 }
 
-/// The calling identity; `None` if the caller may do everything.
+/// The identity that sends a request; `None` if permissions are not enforced, or the request has no token. Without the
+/// setting `strict`, the token itself is taken as the client id.
 fn caller<'a>(inner: &'a Inner, call: &Call) -> Option<&'a Holder> {
     let access = inner.access.as_ref()?;
     let token = call.headers.get("authorization")?;
@@ -166,8 +169,8 @@ fn caller<'a>(inner: &'a Inner, call: &Call) -> Option<&'a Holder> {
     access.holder(&client)
 }
 
-/// The caller for the activity log: the identity of the token, or, without one, the value of a header of the
-/// simulator's own.
+/// The caller that the activity log shows: the object id of the calling identity, or the value of the simulator's own
+/// header `x-sim-caller` if there is none.
 fn named(inner: &Inner, call: &Call) -> Option<String> {
     match caller(inner, call) {
         Some(holder) => Some(holder.object_id.clone()),
@@ -175,7 +178,7 @@ fn named(inner: &Inner, call: &Call) -> Option<String> {
     }
 }
 
-/// Refuses what the caller is not allowed to do.
+/// Refuses a request to Resource Manager or Graph that its caller has no permission for.
 fn permit(inner: &Inner, view: &impl StoreQuery, service: Service, call: &Call) -> Outcome<()> {
     match (caller(inner, call), &inner.access, service) {
         (Some(holder), Some(access), Service::Arm) => access::check(access, &inner.used, holder, view, call),
@@ -200,7 +203,7 @@ fn read(inner: &Inner, view: &Snapshot, service: Service, call: &Call) -> Outcom
     }
 }
 
-/// Answers from a snapshot in which everything that was due is done.
+/// Ends the operations and purges the soft-deleted objects that are due by now, and then answers from a snapshot.
 async fn with_snapshot(
     inner: &Arc<Inner>,
     answer: impl Fn(&Snapshot) -> Result<Reply, CloudError>,
@@ -270,7 +273,8 @@ fn entry(inner: &Inner, call: &Call, reply: &Reply, tenant: Option<String>) -> E
     }
 }
 
-/// Journals a request that no change has journalled, durably if the request could have changed something.
+/// Journals a request that was not journalled with a change. The entry is durable at once if the method is one that can
+/// change something; otherwise it waits in memory.
 async fn note(inner: &Arc<Inner>, call: &Call, reply: Reply) -> Result<Reply, CloudError> {
     let full = inner.journal.hold(entry(inner, call, &reply, reply.tenant.clone()));
     if full || call.mutates() {
@@ -279,7 +283,7 @@ async fn note(inner: &Arc<Inner>, call: &Call, reply: Reply) -> Result<Reply, Cl
     Ok(reply)
 }
 
-/// Writes the journal's waiting lines.
+/// Writes the journal entries that wait in memory to the state file.
 pub(crate) async fn flush(inner: &Arc<Inner>) -> Result<(), CloudError> {
     let entries = inner.journal.take();
     if entries.is_empty() {

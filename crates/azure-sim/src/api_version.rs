@@ -5,7 +5,7 @@ use crate::{
     reply::{Outcome, refuse},
 };
 
-/// Refuses any version other than the one that is simulated for a type.
+/// Refuses a request whose `api-version` is not `supported`, the only version that is simulated for the type `kind`.
 pub(crate) fn check(call: &Call, kind: &str, supported: &str) -> Outcome<()> {
     match call.query.get("api-version").map(String::as_str) {
         Some(version) if version.eq_ignore_ascii_case(supported) => Ok(()),

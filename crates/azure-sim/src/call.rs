@@ -1,4 +1,4 @@
-//! A request as the services see it.
+//! The HTTP request that a service of the simulated Azure handles.
 
 use std::collections::BTreeMap;
 
@@ -7,37 +7,37 @@ use serde_json::Value;
 
 use crate::reply::{Outcome, refuse};
 
-/// A request, completely read.
+/// An HTTP request to the simulated Azure, with its whole body.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
-    /// The method, upper case.
+    /// The method, in upper case.
     pub(crate) method: String,
-    /// The path as sent, still percent-encoded.
+    /// The path, normalised by [`crate::path::normalised`] but still percent-encoded.
     pub(crate) path: String,
-    /// The query as sent, without the question mark.
+    /// The query as sent, without the question mark; empty if there is none.
     pub(crate) query_text: String,
-    /// The query, decoded; names in lower case.
+    /// The decoded query: parameter names in lower case, with their values.
     pub(crate) query: BTreeMap<String, String>,
-    /// The headers that matter here, by lower-case name.
+    /// All headers, by lower-case name.
     pub(crate) headers: BTreeMap<String, String>,
-    /// The body's bytes.
+    /// The bytes of the body.
     pub(crate) body: Vec<u8>,
-    /// Scheme and authority under which the caller reached the simulator: poll URLs begin with it.
+    /// The scheme and authority under which the caller reached the simulated Azure. Poll URLs begin with it.
     pub(crate) base: String,
 }
 
 impl Call {
-    /// Whether the request can change something.
+    /// Whether the method is one that can change something: any other than GET, HEAD and OPTIONS.
     pub(crate) fn mutates(&self) -> bool {
         !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
     }
 
-    /// A header, or the empty string.
+    /// The value of a header, given by its lower-case name, or the empty string.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    /// Path and query, for the journal.
+    /// The path with the query, for the journal.
     pub(crate) fn target(&self) -> String {
         if self.query_text.is_empty() {
             self.path.clone()
@@ -46,10 +46,10 @@ impl Call {
         }
     }
 
-    /// The body as a JSON object.
+    /// Parses the body as a JSON object.
     ///
     /// # Errors
-    /// A 400 with ARM's message, if the body is anything else.
+    /// A refusal with 400 and ARM's message, if the body is anything else.
     pub(crate) fn json(&self) -> Outcome<Value> {
         match serde_json::from_slice::<Value>(&self.body) {
             Ok(value) if value.is_object() => Ok(value),
@@ -67,7 +67,7 @@ impl Call {
     }
 }
 
-/// Parses a query, or a form in a body: names in lower case.
+/// Parses a URL's query or a form in a body. The names become lower case, names and values are decoded.
 pub(crate) fn form(text: &str) -> BTreeMap<String, String> {
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     text.split('&')

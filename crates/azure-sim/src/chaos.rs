@@ -1,7 +1,7 @@
-//! Random faults, set by a test: a share of all requests is throttled, refused, stalled or not answered.
+//! Random faults: a test has a share of all requests throttled, refused, stalled or not answered.
 //!
-//! A seeded generator decides which request gets which fault, so runs in which the requests come in the same order are
-//! equal. Kept in memory, like the faults.
+//! A seeded generator decides which request gets which fault, so two runs with the same order of requests have the same
+//! faults. The settings are kept in memory.
 
 use std::{
     collections::BTreeMap,
@@ -12,40 +12,40 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What can happen to a request.
+/// The random faults that a request can get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ChaosFault {
-    /// 429 with a Retry-After of one second; nothing is done.
+    /// The request is not carried out; the answer is 429 with a `Retry-After` of one second.
     Throttle,
-    /// 503; nothing is done.
+    /// The request is not carried out; the answer is 503.
     Unavailable,
-    /// Nothing is done. The request stalls, then the connection is cut.
+    /// The request is not carried out; it stalls, and then the connection is cut.
     Timeout,
-    /// The request is carried out, and the answer is lost.
+    /// The request is carried out, and the connection is cut without an answer.
     Lost,
 }
 
 const ALL: [ChaosFault; 4] =
     [ChaosFault::Throttle, ChaosFault::Unavailable, ChaosFault::Timeout, ChaosFault::Lost];
-/// The longest stall, in milliseconds; no client waits longer.
+/// The longest stall that can be set, in milliseconds.
 const LONGEST_STALL: u32 = 600_000;
 
-/// The settings, as a test posts them.
+/// The settings of random faults, as a test posts them to `/_sim/chaos`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct FaultRate {
     /// The share of requests that get a fault, in percent.
     percent: u8,
-    /// The seed of the generator.
+    /// The seed of the random number generator.
     #[serde(default = "one")]
     seed: u64,
     #[serde(default = "all")]
     kinds: Vec<ChaosFault>,
-    /// How long a timed-out request stalls.
+    /// How long a request with the fault [`ChaosFault::Timeout`] stalls, in milliseconds.
     #[serde(default = "stall")]
     stall_ms: u32,
-    /// Whether the identity endpoint gets faults too.
+    /// Whether requests to the managed identity endpoint get faults too.
     #[serde(default)]
     identity: bool,
 }
@@ -70,7 +70,7 @@ struct State {
     dealt: BTreeMap<ChaosFault, u64>,
 }
 
-/// The settings in force, with counts of the injected faults.
+/// The current settings of random faults, with counts of the injected faults.
 #[derive(Debug, Default)]
 pub(crate) struct Chaos(Mutex<State>);
 
@@ -79,10 +79,10 @@ impl Chaos {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the settings and resets the counts to zero.
+    /// Starts random faults with these settings, and resets the counts to zero.
     ///
     /// # Errors
-    /// What is wrong with the settings.
+    /// A text that says what is wrong with the settings.
     pub(crate) fn begin(&self, rate: FaultRate) -> Result<(), &'static str> {
         if rate.percent > 100 {
             return Err("percent is at most 100");
@@ -97,12 +97,13 @@ impl Chaos {
         Ok(())
     }
 
-    /// Ends the faults; the counts stay until the next start.
+    /// Ends the random faults. The counts stay until the next start.
     pub(crate) fn end(&self) {
         self.state().rate = None;
     }
 
-    /// The fault of the next request, and the length of a stall.
+    /// Draws the fault of the next request, with the length of a stall; `None` if the request gets no fault.
+    /// `to_identity` says whether the request is to the managed identity endpoint.
     pub(crate) fn deal(&self, to_identity: bool) -> Option<(ChaosFault, Duration)> {
         let mut state = self.state();
         let rate = state.rate.clone().filter(|rate| rate.identity || !to_identity)?;
@@ -116,7 +117,7 @@ impl Chaos {
         Some((fault, Duration::from_millis(rate.stall_ms.into())))
     }
 
-    /// The settings, the number of requests that were drawn for, and the injected faults.
+    /// The settings, how many requests could have got a fault since the start, and how many got each fault, as JSON.
     pub(crate) fn show(&self) -> Value {
         let state = self.state();
         let count = |kind: &ChaosFault| state.dealt.get(kind).copied().unwrap_or_default();
@@ -125,7 +126,8 @@ impl Chaos {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+/// The next random number of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
+/// 2014).
 fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;

@@ -1,4 +1,4 @@
-//! The clock, and how long Azure's operations take here.
+//! The clock, and how long operations take in the simulated Azure.
 
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
@@ -6,33 +6,34 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::error::CloudError;
 
-/// How long replicas of the directory take to show a new object, in Azure's usual seconds.
+/// How long replicas of the directory usually take in Azure to show a new object, in seconds.
 const REPLICATION_SECONDS: u32 = 20;
 
-/// The source of the current time.
+/// A function that returns the current time.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// How fast long-running operations and replication are.
+/// How fast long-running operations and replication are, compared with Azure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Speed {
-    /// Everything is done at the first poll.
+    /// Operations and replication take no time.
     Max,
-    /// Azure's usual durations, divided by this.
+    /// Operations and replication take Azure's usual durations, divided by this positive number.
     Factor(f64),
 }
 
 impl Speed {
-    /// How long a new object can be missing in Graph and for role assignments.
+    /// How long a new object of the directory can be missing: reads of Graph do not show it, and role assignments do
+    /// not accept it unless they name the type of the principal.
     pub fn replication_lag(self) -> Duration {
         Duration::try_from(self.replication()).unwrap_or_default()
     }
 
-    /// [`Self::replication_lag`] as a signed duration, to be added to an instant.
+    /// [`Self::replication_lag`] as a signed duration, to be added to a timestamp.
     pub(crate) fn replication(self) -> SignedDuration {
         self.scale(REPLICATION_SECONDS)
     }
 
-    /// How long an operation takes here, given Azure's seconds.
+    /// How long an operation takes in the simulated Azure that takes this many seconds in Azure.
     pub(crate) fn scale(self, seconds: u32) -> SignedDuration {
         match self {
             Self::Max => SignedDuration::ZERO,

@@ -27,7 +27,7 @@ use crate::{
     subscription::{self, Subscriber},
 };
 
-/// A running simulated Azure; cheap to clone.
+/// A running simulated Azure; cheap to clone. All clones share one state.
 #[derive(Clone)]
 pub struct Cloud {
     pub(crate) inner: Arc<Inner>,
@@ -40,10 +40,10 @@ impl fmt::Debug for Cloud {
 }
 
 impl Cloud {
-    /// Opens the state file and puts the local stamp into a new one.
+    /// Opens the state file, or creates it with the resources of the local stamp.
     ///
     /// # Errors
-    /// [`CloudError::Db`] if the file can't be opened, for example because another process holds it.
+    /// [`CloudError::Db`] if the state file can't be opened, for example because another process holds it.
     pub async fn open(settings: CloudSettings) -> Result<Self, CloudError> {
         let db = Db::open(&settings.data)?;
         let (now, speed) = ((settings.now)(), settings.speed);
@@ -74,21 +74,23 @@ impl Cloud {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The path of the identity endpoint: the setting `IDENTITY_ENDPOINT` is the cloud's address with it.
+    /// The path of the managed identity endpoint. The setting `IDENTITY_ENDPOINT` of a program is the address of the
+    /// simulated Azure followed by this path.
     pub const IDENTITY_PATH: &str = identity::PATH;
 
-    /// The value that the identity endpoint requires in the header `X-IDENTITY-HEADER`; it stays the same with the
-    /// state file.
+    /// The value that the identity endpoint requires in the header `X-IDENTITY-HEADER`. It is stored in the state file,
+    /// so it is the same after a restart.
     pub fn identity_header(&self) -> &str {
         self.inner.issuer.secret()
     }
 
-    /// The services, to be served on any loopback port.
+    /// All services as one router, to be served on any loopback port.
     pub fn router(&self) -> Router {
         Router::new().fallback(http::handle).with_state(Arc::clone(&self.inner))
     }
 
-    /// Makes the journal's lines of reads durable too. To be called before a graceful shutdown.
+    /// Writes the journal entries that are still in memory, which are those of reads, to the state file. Call it before
+    /// a graceful shutdown.
     ///
     /// # Errors
     /// [`CloudError::Db`] when the state file can't be written.
@@ -96,7 +98,8 @@ impl Cloud {
         answer::flush(&self.inner).await
     }
 
-    /// Adds webhooks: they receive the events from now on, and [`Self::is_delivered`] waits for them.
+    /// Registers webhooks: they receive the events that are published from now on, and [`Self::is_delivered`] is
+    /// `false` until they have all events. [`Self::deliver`] sends the events.
     ///
     /// # Errors
     /// [`CloudError::Db`] when the state file fails.
@@ -107,8 +110,8 @@ impl Cloud {
         Ok(())
     }
 
-    /// Delivers events to these webhooks, as Event Grid does, until the task is dropped. With `repeat` each event is
-    /// delivered a second time, after its successor.
+    /// Delivers events to these webhooks as Event Grid does, until the future is dropped. With `repeat` each event is
+    /// delivered a second time, after the next event.
     ///
     /// # Errors
     /// [`CloudError::Db`] when the state file fails.
@@ -117,7 +120,7 @@ impl Cloud {
         try_join_all(each).await.map(drop)
     }
 
-    /// Whether every event has been delivered to every webhook, or given up.
+    /// Whether every event is delivered to every webhook, or will not be retried.
     ///
     /// # Errors
     /// [`CloudError::Db`] when the state file can't be read.
@@ -126,7 +129,7 @@ impl Cloud {
         Ok(self.inner.subscribers.are_done(last))
     }
 
-    /// Serves until the task is dropped.
+    /// Serves requests until the future is dropped.
     ///
     /// # Errors
     /// [`CloudError::Serve`] when the listener fails.

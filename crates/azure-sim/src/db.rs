@@ -1,6 +1,6 @@
-//! A redb file behind a single writer with group commit.
+//! A redb file with a single writer and group commit.
 //!
-//! An fsync costs the same for one change as for fifty, so the writer takes all waiting changes into one transaction. A
+//! An fsync costs the same for one change as for fifty, so the writer commits all waiting changes in one transaction. A
 //! change is a closure that checks first and writes afterwards: a closure that returns an error must not have written
 //! anything, because the shared transaction is committed all the same.
 
@@ -20,18 +20,18 @@ use std::{
 use redb::{Database, ReadTransaction, ReadableDatabase as _, StorageBackend, WriteTransaction};
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// An error below a closure: of the file, the disk, or the writer itself.
+/// An error of the file, the disk or the writer thread; the errors of a change itself have the type of its closure.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DbError {
-    /// The file can't be opened; usually because another process holds it.
+    /// The file can't be opened, usually because another process holds it.
     #[error("the state file {path} can't be opened: {why}")]
     Open {
-        /// The file.
+        /// The path of the file.
         path: String,
-        /// The message of redb.
+        /// The reason, as redb gives it.
         why: String,
     },
-    /// redb failed. Nothing of this change is durable.
+    /// redb or the writer failed, with this reason. If it was a change, nothing of it is durable.
     #[error("the state file failed: {0}")]
     Storage(String),
 }
@@ -43,29 +43,29 @@ impl<E: Into<redb::Error>> From<E> for DbError {
 }
 
 type Job = Box<dyn FnOnce(&WriteTransaction) -> Answer + Send>;
-/// Sends the result of a job, once the outcome of the commit is known.
+/// Sends the result of a job to its caller; called with the outcome of the commit.
 type Answer = Box<dyn FnOnce(Result<(), DbError>) + Send>;
 
-/// How many changes may wait for the writer; further callers wait.
+/// How many changes the queue of the writer holds; further callers wait for a free slot.
 const BACKLOG: usize = 1024;
-/// The most changes in one commit, which bounds the wait for a reply.
+/// How many changes one commit has at most, which limits how long a caller waits.
 const GROUP: usize = 256;
-/// redb's cache: the working set of `tenantry local` is small.
+/// The size of redb's cache. It is small because the working set of `tenantry local` is small.
 const CACHE_BYTES: usize = 8 << 20;
 
-/// The first pause after the file has failed. Each further one is twice as long, up to the last.
+/// The first and the longest pause before a failed file is reopened. Each pause is twice as long as the one before it.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
-/// How many commits in a row prove that the file works again.
+/// After how many successful commits in a row the next failure starts with the first pause again.
 const MENDED: u32 = 16;
-/// How often a failing file is logged.
+/// How much time passes between two log lines about a failing file.
 const SAID_EVERY: Duration = Duration::from_secs(60);
-/// The free space that is required on the disk before the file is reopened.
+/// How many bytes must fit on the disk before the file is reopened.
 const ROOM_BYTES: usize = 1 << 20;
 
 /// A redb file with one writer; cheap to clone.
 ///
-/// When a change can't be written, for example because the disk is full, all further ones are refused at once until the
-/// disk accepts writes again. Then the file is reopened, because redb refuses all work after a failure.
+/// When a change can't be written, for example because the disk is full, all further changes are refused at once until
+/// the disk accepts writes again. Then the file is reopened, because redb refuses all work after a failure.
 #[derive(Clone)]
 pub struct Db {
     file: Arc<DbFile>,
@@ -73,11 +73,11 @@ pub struct Db {
     fails: watch::Receiver<bool>,
 }
 
-/// The database behind all handles.
+/// The database that all clones of a [`Db`] share.
 struct DbFile {
-    /// The path; none for another storage, which can't be reopened.
+    /// The path of the file; `None` for a storage other than a file, which can't be reopened.
     path: Option<PathBuf>,
-    /// None while it is being reopened.
+    /// The open database; `None` after a failure, until the file is reopened.
     database: RwLock<Option<Arc<Database>>>,
 }
 
@@ -91,11 +91,12 @@ impl DbFile {
         self.path.as_ref().map_or_else(|| "in memory".to_owned(), |path| path.display().to_string())
     }
 
-    /// Reopens the file if the disk accepts writes again. Returns whether it is open.
+    /// Reopens the file if the disk accepts writes again. Returns whether the file is open.
     fn reopen(&self) -> bool {
         let Some(path) = self.path.as_deref().filter(|path| has_room(path)) else { return false };
         let mut slot = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        // The last reader releases the lock on the file. Until then this fails and is repeated.
+        // The file stays locked until the last reader has finished. Until then reopening fails, and the caller repeats
+        // it.
         *slot = None;
         match sound(|| open_whole(path)) {
             Ok(database) => *slot = Some(Arc::new(database)),
@@ -105,7 +106,7 @@ impl DbFile {
     }
 }
 
-/// Whether the disk of a file accepts writes.
+/// Whether the disk that a file is on accepts writes, found out by writing a temporary file beside it.
 fn has_room(path: &Path) -> bool {
     let mut probe = path.as_os_str().to_owned();
     probe.push(".room");
@@ -116,20 +117,21 @@ fn has_room(path: &Path) -> bool {
 }
 
 impl Db {
-    /// Opens or creates the file and starts its writer.
+    /// Opens or creates a file and starts its writer thread.
     ///
     /// # Errors
-    /// [`DbError::Open`] if the file can't be opened, for example because another process holds it.
+    /// [`DbError::Open`] if the file can't be opened, for example because another process holds it;
+    /// [`DbError::Storage`] if the thread can't be started.
     pub fn open(path: &Path) -> Result<Self, DbError> {
         let database = sound(|| open_whole(path))
             .map_err(|why| DbError::Open { path: path.display().to_string(), why })?;
         Self::over(database, Some(path.to_owned()))
     }
 
-    /// Opens or creates the database on a storage other than a file.
+    /// Opens or creates a database on a storage other than a file, and starts its writer thread.
     ///
     /// # Errors
-    /// [`DbError::Storage`] if the existing content can't be opened.
+    /// [`DbError::Storage`] if the existing content can't be opened, or the thread can't be started.
     pub fn on(storage: impl StorageBackend) -> Result<Self, DbError> {
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_BYTES);
@@ -148,16 +150,17 @@ impl Db {
         Ok(Self { file, jobs, fails })
     }
 
-    /// Returns when changes can be made: at once, unless the file has failed. A retry before that is useless.
+    /// Waits until changes can be made: returns at once, unless the file has failed. A retry before that is useless.
     pub async fn usable(&self) {
-        // An error means that the writer has ended; the next write reports it.
+        // An error means that the writer thread has ended; the next write reports that.
         let _ = self.fails.clone().wait_for(|fails| !*fails).await;
     }
 
-    /// Runs a change and returns once it is durable. The closure checks first and writes afterwards.
+    /// Runs a change and returns its result once the change is durable. The closure checks first and writes afterwards:
+    /// what it writes is committed even if it returns an error.
     ///
     /// # Errors
-    /// What the closure returned, or [`DbError::Storage`] when the commit failed.
+    /// The closure's error, or [`DbError::Storage`] when the commit failed or the file can't be written at present.
     pub async fn write<T, E>(
         &self,
         change: impl FnOnce(&WriteTransaction) -> Result<T, E> + Send + 'static,
@@ -181,25 +184,25 @@ impl Db {
         receiver.await.map_err(|_| unavailable())?
     }
 
-    /// A consistent view for reading. It takes no lock that blocks the writer.
+    /// Starts a read of a consistent view. A read does not block the writer.
     ///
     /// # Errors
-    /// [`DbError::Storage`] when redb fails.
+    /// [`DbError::Storage`] when redb fails, or while a failed file is not reopened yet.
     pub fn read(&self) -> Result<ReadTransaction, DbError> {
         Ok(self.file.open()?.begin_read()?)
     }
 }
 
-/// Opens a database and reads it completely once: redb compares its checksums only then, and would otherwise use a
-/// damaged page as if it were valid.
+/// Opens a database and checks its integrity, which reads it completely: redb compares checksums only then, and would
+/// otherwise use a damaged page as if it were valid.
 ///
 /// # Errors
-/// A message. Where redb panics over the content, that is an error as well.
+/// The reason as a text. A panic of redb because of damaged content is returned as an error too.
 fn sound(open: impl FnOnce() -> Result<Database, redb::DatabaseError>) -> Result<Database, String> {
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let mut database = open().map_err(|error| error.to_string())?;
         match database.check_integrity() {
-            // An incomplete file has been repaired after a crash.
+            // `Ok(false)` means that redb has repaired the file after a crash.
             Ok(_) => Ok(database),
             Err(error) => Err(error.to_string()),
         }
@@ -207,8 +210,9 @@ fn sound(open: impl FnOnce() -> Result<Database, redb::DatabaseError>) -> Result
     opened.unwrap_or_else(|_| Err("it is damaged: put a copy back, or begin with an empty folder".to_owned()))
 }
 
-/// Opens the file, or creates it under a temporary name and links it once it is complete: a process that is killed
-/// while redb writes the first pages leaves nothing that a later one could mistake for a damaged database.
+/// Opens a file, or creates it under a temporary name and links it to its own name once it is complete: if a process is
+/// killed while redb writes the first pages, a later process does not mistake the incomplete file for a damaged
+/// database.
 fn open_whole(path: &Path) -> Result<Database, redb::DatabaseError> {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
@@ -233,14 +237,14 @@ fn open_whole(path: &Path) -> Result<Database, redb::DatabaseError> {
     builder.open(path)
 }
 
-/// Writes changes until the last handle is dropped.
+/// The writer thread: writes changes until the last [`Db`] is dropped.
 fn write_in_groups(file: &DbFile, mut queue: mpsc::Receiver<Job>, say: &watch::Sender<bool>) {
     let (mut pause, mut in_a_row) = (PAUSES.0, 0);
     while let Some(first) = queue.blocking_recv() {
         match write_group(file, first, &mut queue) {
             Ok(()) => {
                 in_a_row += 1;
-                // A file that fails again at once is not repaired.
+                // After fewer commits the file may fail again soon, so the pauses continue to grow.
                 if in_a_row >= MENDED {
                     pause = PAUSES.0;
                 }
@@ -259,7 +263,7 @@ fn write_in_groups(file: &DbFile, mut queue: mpsc::Receiver<Job>, say: &watch::S
 
 /// Runs the waiting jobs, at most [`GROUP`] of them, in one transaction, commits it, and reports the result to each.
 fn write_group(file: &DbFile, first: Job, queue: &mut mpsc::Receiver<Job>) -> Result<(), DbError> {
-    // A dropped job reports to its caller that nothing was written.
+    // If one of these calls fails, the job is dropped, and its caller gets an error: nothing was written.
     let database = file.open()?;
     let transaction = database.begin_write()?;
     let mut answers = vec![first(&transaction)];
@@ -274,8 +278,8 @@ fn write_group(file: &DbFile, first: Job, queue: &mut mpsc::Receiver<Job>) -> Re
     committed
 }
 
-/// Waits, longer each time, until the file accepts changes again, and refuses jobs meanwhile. Returns `false` if no
-/// handle is left.
+/// Waits, longer each time, until the file can be reopened, and refuses all jobs meanwhile. Returns `false` if the last
+/// [`Db`] is dropped.
 fn recovered(file: &DbFile, queue: &mut mpsc::Receiver<Job>, error: &DbError, pause: &mut Duration) -> bool {
     say_that_it_fails(file, error, Duration::ZERO);
     loop {
@@ -296,10 +300,10 @@ fn recovered(file: &DbFile, queue: &mut mpsc::Receiver<Job>, error: &DbError, pa
     }
 }
 
-/// Logs that the file fails, once a minute for all files of the process: usually they are on the same disk. `passed` is
-/// the time since the last call for this file.
+/// Logs that a file fails, at most once a minute for all files of the process, because they are usually on the same
+/// disk. `passed` is the time since the last call for this file.
 fn say_that_it_fails(file: &DbFile, error: &DbError, passed: Duration) {
-    /// Milliseconds since the last log line, as far as they were counted.
+    /// Milliseconds since the last log line: the sum of `passed`.
     static SILENT: AtomicU64 = AtomicU64::new(60_000);
     let milliseconds = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     let passed = milliseconds(passed);

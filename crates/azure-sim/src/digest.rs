@@ -1,4 +1,4 @@
-//! Digests as text.
+//! SHA-256 digests as text.
 
 use std::fmt::Write as _;
 

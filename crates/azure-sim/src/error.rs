@@ -13,15 +13,15 @@ pub enum CloudError {
         "the simulated Azure can't read a record of its state file ({0}); delete the file to start again"
     )]
     Record(String),
-    /// The text is not a speed.
+    /// This text is not a speed: neither `max` nor a positive number.
     #[error("{0:?} is not a speed: give \"max\", or a positive number that Azure's durations are divided by")]
     Speed(String),
-    /// The URL is not one of a webhook that may receive events.
+    /// This text is not the http URL of a webhook on this machine.
     #[error(
         "{0:?} is no webhook of this machine: give its http address, for example http://127.0.0.1:8090/events"
     )]
     Subscriber(String),
-    /// The listener failed.
+    /// The simulated Azure can't serve requests or deliver events, for this reason: for example, the listener failed.
     #[error("the simulated Azure can't serve: {0}")]
     Serve(String),
 }

@@ -1,4 +1,5 @@
-//! The Event Grid topic: accepts CloudEvents 1.0, keeps them in order of arrival, and shows them to the one subscriber.
+//! The Event Grid topic: accepts CloudEvents 1.0 and keeps them in order of arrival. The test endpoints show them, and
+//! `subscription` delivers them to webhooks.
 //!
 //! Source: Azure docs, event-grid post-to-custom-topic; the CloudEvents 1.0 specification for names and types.
 
@@ -12,10 +13,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 const VERSION: &str = "2018-01-01";
-/// The largest request that the topic accepts.
+/// The size of the largest request body that the topic accepts.
 const MOST_BYTES: usize = 1 << 20;
 
-/// Accepts one event or a batch; rejects a whole batch for one invalid event.
+/// Accepts one event or a batch of events. One invalid event rejects the whole batch.
 pub(crate) fn publish(change: &mut Change<'_>, call: &Call) -> Outcome {
     if call.method != "POST" {
         return refuse(405, "MethodNotAllowed", "Events are published with POST.");

@@ -1,5 +1,5 @@
-//! Faults that a test injects, kept in memory: another answer, no answer, a failing operation, or a resource that is
-//! shown in a provisioning state other than its own.
+//! Faults that a test injects into chosen requests: another answer, no answer, a failing operation, or a resource that
+//! is shown in another provisioning state than its own. They are kept in memory.
 
 use crate::{call::Call, store::Failure};
 use std::{
@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// An answer instead of the service's. Nothing is done.
+/// An answer that a fault gives instead of the service. The request is not carried out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -20,7 +20,7 @@ pub(crate) struct Answer {
     pub(crate) body: Option<Value>,
 }
 
-/// Which requests a fault hits; what is absent matches all.
+/// Which requests a fault applies to. An absent member matches all requests; texts are compared without case.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Match {
@@ -30,23 +30,23 @@ struct Match {
     path_contains: Option<String>,
 }
 
-/// A fault, as a test posts it.
+/// A fault, as a test posts it to `/_sim/faults`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Fault {
     #[serde(default, rename = "match")]
     hits: Match,
-    /// How many requests it hits.
+    /// How many requests the fault applies to before it is removed.
     #[serde(default = "once")]
     times: u32,
     #[serde(default)]
     pub(crate) answer: Option<Answer>,
-    /// Whether the request is carried out and the connection cut without an answer.
+    /// Whether the request is carried out, but the connection is cut without an answer.
     #[serde(default)]
     pub(crate) drop_reply: bool,
     #[serde(default)]
     pub(crate) fail_operation: Option<Failure>,
-    /// The provisioning state that an answer shows instead of the resource's own.
+    /// The provisioning state that the answer shows instead of the resource's own. The stored resource is not changed.
     #[serde(default)]
     pub(crate) show_state: Option<String>,
 }
@@ -59,13 +59,13 @@ impl Fault {
     fn is_hit_by(&self, call: &Call) -> bool {
         let method = self.hits.method.as_ref().is_none_or(|method| method.eq_ignore_ascii_case(&call.method));
         let path = self.hits.path_contains.as_ref();
-        // Only a change starts an operation that could fail.
+        // Only a request that changes something starts an operation that could fail.
         let fits = call.mutates() || self.fail_operation.is_none();
         fits && method && path.is_none_or(|part| call.target().to_lowercase().contains(&part.to_lowercase()))
     }
 }
 
-/// The faults in force, oldest first.
+/// The faults that still apply, the oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Mutex<Vec<Fault>>);
 
@@ -84,12 +84,13 @@ impl Faults {
         self.all().clear();
     }
 
-    /// The faults still in force.
+    /// The faults that still apply to requests.
     pub(crate) fn list(&self) -> Vec<Fault> {
         self.all().clone()
     }
 
-    /// The first fault that matches a request. It counts as one of its times.
+    /// The oldest fault that matches a request, if there is one. Its remaining `times` are reduced by one, and at zero
+    /// it is removed.
     pub(crate) fn take(&self, call: &Call) -> Option<Fault> {
         let mut all = self.all();
         let at = all.iter().position(|fault| fault.times > 0 && fault.is_hit_by(call))?;

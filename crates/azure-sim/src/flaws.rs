@@ -1,4 +1,5 @@
-//! Flaws of tenants' services that a test sets, kept in memory: callers that a service lets in although it should not.
+//! Flaws that a test gives to tenants' services: a service admits callers that it should refuse, or does not work. They
+//! are kept in memory.
 
 use std::{
     collections::BTreeMap,
@@ -7,11 +8,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// Callers that a service lets in by mistake.
+/// Callers that a flawed service admits although it should refuse them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Accepts {
-    /// Any identity of the directory.
+    /// Any identity of the directory, also without permission.
     AnyToken,
     NoToken,
     WrongAudience,
@@ -19,23 +20,23 @@ pub(crate) enum Accepts {
     AnyKey,
 }
 
-/// Other faulty behaviour of a service.
+/// Other faulty behaviour of a tenant's service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
-    /// Refuses everybody.
+    /// The service refuses every caller with 403.
     Refuses,
-    /// Does not answer.
+    /// The service cuts the connection without an answer.
     Down,
-    /// The backend of the endpoint answers with an error.
+    /// The model behind the endpoint fails: an admitted caller gets 424.
     ModelFails,
 }
 
-/// The flaws of one service.
+/// The flaws of one service, as a test posts them to `/_sim/flaws`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Flawed {
-    /// Its host.
+    /// The host name of the service.
     host: String,
     #[serde(default)]
     accepts: Vec<Accepts>,
@@ -43,7 +44,7 @@ pub(crate) struct Flawed {
     state: Option<State>,
 }
 
-/// The flaws in force, by host.
+/// The current flaws, by lower-case host name of the service.
 #[derive(Debug, Default)]
 pub(crate) struct Flaws(Mutex<BTreeMap<String, Flawed>>);
 
@@ -52,27 +53,27 @@ impl Flaws {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the flaws of a service and replaces the earlier ones.
+    /// Sets the flaws of a service, and replaces its earlier flaws.
     pub(crate) fn set(&self, flawed: Flawed) {
         self.all().insert(flawed.host.to_lowercase(), flawed);
     }
 
-    /// Removes all flaws.
+    /// Removes all flaws of all services.
     pub(crate) fn clear(&self) {
         self.all().clear();
     }
 
-    /// The flaws in force.
+    /// The current flaws of all services.
     pub(crate) fn list(&self) -> Vec<Flawed> {
         self.all().values().cloned().collect()
     }
 
-    /// Whether a service has this behaviour.
+    /// Whether the service with this host name, in lower case, has this faulty behaviour.
     pub(crate) fn has(&self, host: &str, state: State) -> bool {
         self.all().get(host).is_some_and(|flawed| flawed.state == Some(state))
     }
 
-    /// Whether a service lets these callers in.
+    /// Whether the service with this host name, in lower case, admits these callers by mistake.
     pub(crate) fn accepts(&self, host: &str, whom: Accepts) -> bool {
         self.all().get(host).is_some_and(|flawed| flawed.accepts.contains(&whom))
     }

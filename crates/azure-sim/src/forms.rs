@@ -1,8 +1,10 @@
-//! The form of answers, set by a test and kept in memory: Azure may show the same content in many forms.
+//! The form of answers: Azure may send the same content in several forms (pages, order, case), and a test chooses one.
+//! The choice is kept in memory.
 //!
-//! Sources: public issues of Microsoft's own clients: an empty first page (Azure/azure-sdk-for-java#999), an empty link
-//! (Azure/azure-powershell#19166), lag as a denial (hashicorp/terraform-provider-azuread#611); and RFC 9110 for
-//! `Retry-After`. Resource Manager does not promise the case of an id, nor the order of a list.
+//! Sources: public reports about clients of Azure for an empty first page (Azure/azure-sdk-for-java#999), an empty link
+//! to the next page (Azure/azure-powershell#19166) and a denial because of replication lag
+//! (hashicorp/terraform-provider-azuread#611); RFC 9110 for `Retry-After`. Resource Manager promises neither the case
+//! of an id nor the order of a list.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +19,7 @@ use crate::{
     service::Service,
 };
 
-/// Lists whose order has no meaning: they are shown reversed.
+/// The members of a body that are lists without a meaningful order. They are reversed if a test asks for another order.
 const UNORDERED: [&str; 15] = [
     "accessPolicies",
     "audiences",
@@ -35,10 +37,11 @@ const UNORDERED: [&str; 15] = [
     "tags",
     "virtualNetworkRules",
 ];
-/// The link to the next page.
+/// The query parameter with the number of the page, in links to the next page.
 const TOKEN: &str = "$skiptoken";
 
-/// The form of a `Retry-After` other than in whole seconds.
+/// The forms of a `Retry-After` other than whole seconds: a date, a fraction of seconds, or milliseconds in the header
+/// `x-ms-retry-after-ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Pause {
@@ -47,27 +50,27 @@ enum Pause {
     Milliseconds,
 }
 
-/// The forms of answers, as a test posts them.
+/// The form of answers, as a test posts it to `/_sim/forms`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Form {
-    /// The number of items in a page; 0 for lists of one page.
+    /// The number of items in a page; with 0 every list has one page.
     page_size: usize,
-    /// Whether every page is preceded by an empty one.
+    /// Whether an empty page precedes every page.
     empty_pages: bool,
-    /// Whether the last page has an empty link.
+    /// Whether the last page has a link to the next page that is an empty text, instead of no link.
     empty_links: bool,
-    /// Whether lists are reversed.
+    /// Whether lists without a meaningful order are reversed.
     reordered: bool,
-    /// Whether ids are in capitals.
+    /// Whether resource ids and GUIDs are in upper case, except in tags.
     recased: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<Pause>,
-    /// Whether Entra denies access while an object lags.
+    /// Whether a service principal of an application that replicas do not show yet is refused with 403 instead of 400.
     pub(crate) denies_lag: bool,
 }
 
-/// The forms in force.
+/// The current form of answers.
 #[derive(Debug, Default)]
 pub(crate) struct Forms(Mutex<Form>);
 
@@ -76,19 +79,19 @@ impl Forms {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the form of the answers from now on.
+    /// Sets the form of all answers from now on.
     pub(crate) fn set(&self, form: Form) {
         *self.form() = form;
     }
 
-    /// The form in force.
+    /// The current form of answers.
     pub(crate) fn get(&self) -> Form {
         self.form().clone()
     }
 }
 
 impl Form {
-    /// Applies the form to an answer of Resource Manager or Graph.
+    /// Applies the form to an answer of Resource Manager or Graph; answers of other services stay as they are.
     pub(crate) fn of(&self, mut reply: Reply, call: &Call, service: Service, now: Timestamp) -> Reply {
         if !matches!(service, Service::Arm | Service::Graph) {
             return reply;
@@ -137,7 +140,7 @@ impl Form {
                 }
                 items.iter_mut().for_each(|item| self.body(item, ""));
             }
-            // The values of tags are case-sensitive.
+            // The values of tags are case-sensitive, so they stay as they are.
             Value::Object(_) if name == "tags" => {}
             Value::Object(members) => {
                 *members = std::mem::take(members)
@@ -152,7 +155,7 @@ impl Form {
         }
     }
 
-    /// Cuts a list to the requested page.
+    /// Reduces a list to the page that the request asks for, and adds the link to the next page.
     fn page(&self, body: &mut Value, call: &Call, service: Service) {
         let Some(Value::Array(all)) = body.get_mut("value").map(Value::take) else { return };
         let asked: usize = call.query.get(TOKEN).and_then(|token| token.parse().ok()).unwrap_or_default();

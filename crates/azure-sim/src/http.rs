@@ -1,4 +1,4 @@
-//! The HTTP side: reads a request completely, finds its service, and answers with the headers that Azure sends.
+//! HTTP: reads a request completely, selects its service, and answers with the headers that Azure sends.
 
 use std::{
     collections::BTreeMap,
@@ -26,11 +26,11 @@ use axum::{
 };
 use uuid::Uuid;
 
-/// More than any service accepts; reading stops here.
+/// The size of the largest request body that is read. No service accepts more.
 const MOST_BYTES: usize = 4 << 20;
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
-/// Answers any request.
+/// Answers any HTTP request; the only handler of the router.
 pub(crate) async fn handle(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
     let service = route(host, request.uri().path());

@@ -1,7 +1,8 @@
-//! The managed identity endpoint, in the form of App Service, and the validation of its tokens.
+//! The managed identity endpoint, with the protocol of App Service; issues and validates tokens.
 //!
-//! A token has the form of Entra's: a header, claims, and a hash of them with a secret from the state file. So the
-//! services can read its audience and expiry, and nobody else can create one.
+//! A token has the three parts of one of Entra's: a header, claims, and in place of the signature a hash of the claims
+//! and a secret from the state file. So a service can read the audience and the expiry of a token, and nobody else can
+//! create a valid one.
 //!
 //! Source: Microsoft, "How to use managed identities for App Service and Azure Functions", REST endpoint reference.
 
@@ -20,10 +21,11 @@ use crate::{
     stamp::{DIRECTORY_ID, PROBE_CLIENT_ID, PROBE_PRINCIPAL_ID},
 };
 
-/// The path of the endpoint; the rest of the setting `IDENTITY_ENDPOINT` is the simulator's own address.
+/// The path of the managed identity endpoint. The setting `IDENTITY_ENDPOINT` of a program is the address of the
+/// simulated Azure followed by this path.
 pub(crate) const PATH: &str = "/msi/token";
 const VERSION: &str = "2019-08-01";
-/// The first part of a token, so that it has the three parts of a JSON Web Token.
+/// The first part of every token, so that it has the three parts of a JSON Web Token.
 const HEADER: &str = r#"{"typ":"JWT","alg":"none"}"#;
 /// The audiences that tokens are issued for.
 const AUDIENCES: [&str; 8] = [
@@ -34,58 +36,59 @@ const AUDIENCES: [&str; 8] = [
     "https://storage.azure.com",
     "https://ml.azure.com",
     "https://cognitiveservices.azure.com",
-    // Exchanged for a token of an application.
+    // A token for this audience is exchanged for a token of an application.
     "api://AzureADTokenExchange",
 ];
-/// Parameters that name a user-assigned identity other than by its client id.
+/// The query parameters that name a user-assigned identity by other means than its client id. Azure accepts them; the
+/// simulated Azure refuses them.
 const OTHER_NAMES: [&str; 4] = ["object_id", "principal_id", "mi_res_id", "msi_res_id"];
 
 /// Why a token is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Flaw {
-    /// There is no token.
+    /// The request has no token.
     #[error("Authentication failed: the bearer token is missing.")]
     Missing,
-    /// The token was not issued here.
+    /// The token was not issued by the simulated Azure.
     #[error("The access token is invalid: it was not issued by this cloud.")]
     MadeUp,
     /// The token has expired.
     #[error("The access token has expired.")]
     Expired,
-    /// The token is for another audience.
+    /// The token is for this other audience.
     #[error("The access token has been obtained for the wrong audience '{0}'.")]
     Foreign(String),
 }
 
-/// The longest lifetime of a token of an application, in seconds.
+/// The longest lifetime of a token that an application gets from Entra's token endpoint, in seconds.
 const APPLICATION_LIFE: i64 = 3600;
 
 /// The claims of a token.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Claims {
-    /// The audience.
+    /// The audience: the service that the token is for.
     pub(crate) aud: String,
-    /// The issuer, where it matters.
+    /// The issuer: the URL of the directory. Set in tokens of the prober and of applications only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) iss: Option<String>,
-    /// The principal: the same as `oid`.
+    /// The object id of the service principal, like `oid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sub: Option<String>,
-    /// The object id of the service principal.
+    /// The object id of the service principal. Set in tokens of the prober and of applications only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) oid: Option<String>,
-    /// The client id of the identity; absent for the system-assigned one.
+    /// The client id of the identity; absent for the system-assigned identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     appid: Option<String>,
-    /// The application permissions, where the audience is Graph.
+    /// The application permissions, in tokens of a managed identity for Graph only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     roles: Option<BTreeSet<String>>,
-    /// When it expires, in seconds since 1970.
+    /// When the token expires, in seconds since 1970.
     pub(crate) exp: i64,
 }
 
 impl Claims {
-    /// The claims about a service principal; the issuer sets the expiry.
+    /// The claims of a token of a service principal. The expiry is 0 until the caller sets it.
     pub(crate) fn of_principal(audience: &str, client: &str, principal: &str) -> Self {
         Self {
             aud: audience.to_owned(),
@@ -99,31 +102,32 @@ impl Claims {
     }
 }
 
-/// Whether tokens are issued for a resource.
+/// Whether tokens are issued for a resource (audience).
 pub(crate) fn is_known(resource: &str) -> bool {
     AUDIENCES.contains(&bare(resource))
 }
 
-/// Issues tokens and validates them.
+/// Issues tokens for identities, and validates tokens.
 pub(crate) struct Issuer {
     secret: String,
     lifetime: SignedDuration,
 }
 
 impl Issuer {
-    /// An issuer with the secret that callers present and that signs tokens.
+    /// An issuer with a secret and a lifetime for its tokens. Callers of the identity endpoint present the secret, and
+    /// the hash in a token is computed with it.
     pub(crate) const fn new(secret: String, lifetime: SignedDuration) -> Self {
         Self { secret, lifetime }
     }
 
-    /// The value that callers send in the header `X-IDENTITY-HEADER`.
+    /// The value that callers of the identity endpoint send in the header `X-IDENTITY-HEADER`.
     pub(crate) fn secret(&self) -> &str {
         &self.secret
     }
 
-    /// Answers a request for a token.
+    /// Answers a request to the managed identity endpoint with a token.
     ///
-    /// A token for Graph names the application's permissions; `roles` returns them for a client id.
+    /// A token for Graph contains the identity's application permissions; `roles` returns them for a client id.
     pub(crate) fn answer(
         &self,
         call: &Call,
@@ -171,7 +175,7 @@ impl Issuer {
             200,
             json!({
                 "access_token": self.token(&json!(claims).to_string()),
-                // A string, unlike everywhere else: clients parse it as one.
+                // App Service sends a text here, unlike other token endpoints, and clients parse it as one.
                 "expires_on": end.to_string(),
                 "resource": resource,
                 "token_type": "Bearer",
@@ -180,14 +184,18 @@ impl Issuer {
         .with("Cache-Control", "no-store"))
     }
 
-    /// A token with these claims, and its lifetime in seconds.
+    /// Issues a token of an application with these claims and a new expiry. Returns the token and its lifetime in
+    /// seconds.
     pub(crate) fn issue(&self, claims: Claims, now: Timestamp) -> (String, i64) {
         let life = self.lifetime.as_secs().min(APPLICATION_LIFE);
         let claims = Claims { exp: now.as_second().saturating_add(life), ..claims };
         (self.token(&json!(claims).to_string()), life)
     }
 
-    /// The claims of a token that was issued here, whatever its audience and age.
+    /// The claims of a token, whatever its audience and expiry.
+    ///
+    /// # Errors
+    /// A [`Flaw`] if the token is missing or was not issued by this issuer.
     pub(crate) fn read(&self, token: &str) -> Result<Claims, Flaw> {
         if token.is_empty() {
             return Err(Flaw::Missing);
@@ -201,13 +209,13 @@ impl Issuer {
         serde_json::from_str(&claims).map_err(|_| Flaw::MadeUp)
     }
 
-    /// The claims of a token, whatever its issuer.
+    /// The claims of a token, without a check of who has issued it. `None` if they can't be parsed.
     pub(crate) fn said(token: &str) -> Option<Claims> {
         let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
         serde_json::from_slice(&claims).ok()
     }
 
-    /// Whether a token is valid for an audience now.
+    /// Checks that a token was issued by this issuer, is for this audience, and has not expired.
     pub(crate) fn check(&self, token: &str, audience: &str, now: Timestamp) -> Result<(), Flaw> {
         let claims = self.read(token)?;
         if bare(&claims.aud) != audience {
@@ -216,7 +224,8 @@ impl Issuer {
         if claims.exp <= now.as_second() { Err(Flaw::Expired) } else { Ok(()) }
     }
 
-    /// The client id of the identity that a token was issued to; empty for the system-assigned one.
+    /// The client id in a token, without a check of who has issued it; empty for the system-assigned identity. `None`
+    /// if the token can't be parsed.
     pub(crate) fn client(token: &str) -> Option<String> {
         Some(Self::said(token)?.appid.unwrap_or_default())
     }
@@ -228,13 +237,13 @@ impl Issuer {
     }
 }
 
-/// A secret that can't be guessed.
+/// Generates a random secret that can't be guessed.
 #[expect(clippy::disallowed_methods, reason = "the identity endpoint's protocol needs a secret")]
 pub(crate) fn new_secret() -> String {
     format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
-/// Audiences are equal with and without a slash at the end.
+/// An audience without the slash at its end, with which it means the same.
 fn bare(audience: &str) -> &str {
     audience.strip_suffix('/').unwrap_or(audience)
 }

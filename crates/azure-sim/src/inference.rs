@@ -1,8 +1,9 @@
-//! Tenants' services as callers see them: the token and the role assignments decide who may call, as in Azure.
+//! Calls to tenants' services: online endpoints of Machine Learning, and models of Cognitive Services. The token and
+//! the role assignments decide who may call, as in Azure.
 //!
-//! Networks are not simulated: every call counts as internal. Sources: Microsoft, "Authenticate clients for online
-//! endpoints", "Troubleshoot online endpoints" (401 also where a right is missing), "Authenticate requests to Foundry
-//! Tools".
+//! Networks are not simulated: every call is treated as one from inside the network. Sources: Microsoft, "Authenticate
+//! clients for online endpoints", "Troubleshoot online endpoints" (401 also if a permission is missing), "Authenticate
+//! requests to Foundry Tools".
 
 use crate::{
     call::Call,
@@ -19,26 +20,27 @@ use serde_json::{Value, json};
 const MACHINE_LEARNING: &str = ".inference.ml.azure.com";
 const LANGUAGE: [&str; 2] = [".openai.azure.com", ".cognitiveservices.azure.com"];
 
-/// A tenant's service.
+/// The properties of a tenant's service that decide how a call to the service is answered.
 struct Service {
     object: Object,
     audience: &'static str,
-    /// The action that a call needs.
+    /// The action that the caller of the service needs permission for.
     action: &'static str,
-    /// Whether that is a data action.
+    /// Whether `action` is a data action, which role definitions list in `dataActions`.
     on_data: bool,
     takes_keys: bool,
     takes_tokens: bool,
-    /// Whether its backend answers.
+    /// Whether the service can answer: a deployment of the online endpoint has traffic, or the called model is
+    /// deployed.
     serves: bool,
 }
 
-/// The host that a call is for, without its port.
+/// The host that a call is for, in lower case and without the port.
 pub(crate) fn host(call: &Call) -> String {
     call.header("host").split(':').next().unwrap_or_default().to_lowercase()
 }
 
-/// Whether a host is one of a tenant's service.
+/// Whether a host name has the form of a tenant's service. The service need not exist.
 pub(crate) fn is_host(host: &str) -> bool {
     let host = host.split(':').next().unwrap_or_default().to_lowercase();
     host.ends_with(MACHINE_LEARNING) || LANGUAGE.iter().any(|end| host.ends_with(end))
@@ -101,7 +103,7 @@ fn find(view: &Snapshot, host: &str, path: &str) -> Outcome<Option<Service>> {
     }))
 }
 
-/// Lets a caller in or refuses it. A flaw lets in the callers that it is about.
+/// Admits a caller or refuses it with 401. A flaw that a test has set admits the callers that it names.
 fn admit(inner: &Inner, view: &Snapshot, call: &Call, host: &str, service: &Service) -> Outcome<()> {
     let flawed = |accepts: Accepts| inner.flaws.accepts(host, accepts);
     let no = |why: &str| refuse(401, "Unauthorized", why.to_owned());
@@ -111,7 +113,7 @@ fn admit(inner: &Inner, view: &Snapshot, call: &Call, host: &str, service: &Serv
         return if flawed(Accepts::NoToken) { Ok(()) } else { no("Access denied: a token is missing.") };
     }
     if !key.is_empty() {
-        // No credential of this kind was ever issued here.
+        // The simulated Azure never issues keys, so no key can be right.
         let why = if service.takes_keys { "The key is wrong." } else { "Keys are not taken." };
         return if flawed(Accepts::AnyKey) { Ok(()) } else { no(why) };
     }

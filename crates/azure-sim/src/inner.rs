@@ -1,4 +1,4 @@
-//! What the services share while the simulated Azure runs.
+//! What all services of a running simulated Azure share.
 
 use tokio::sync::watch;
 
@@ -16,7 +16,7 @@ use crate::{
     subscribers::Subscribers,
 };
 
-/// The state file, the settings, and what is kept in memory only.
+/// What all services share: the state file, the settings, and the data that is kept in memory only.
 pub(crate) struct Inner {
     pub(crate) db: Db,
     pub(crate) speed: Speed,
@@ -32,6 +32,6 @@ pub(crate) struct Inner {
     pub(crate) access: Option<Access>,
     pub(crate) used: Used,
     pub(crate) subscribers: Subscribers,
-    /// Changes after every request that has published events.
+    /// Notifies the deliveries to webhooks after each request that has published events.
     pub(crate) published: watch::Sender<()>,
 }

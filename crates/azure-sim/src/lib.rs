@@ -1,19 +1,21 @@
-//! The simulated Azure: Resource Manager, Microsoft Graph, an Event Grid topic, a Service Bus namespace and the
-//! platform's identity behind one loopback port.
+//! The simulated Azure: Resource Manager, Microsoft Graph, an Event Grid topic, a Service Bus namespace, the endpoints
+//! for tokens, and tenants' services, behind one loopback port.
 //!
-//! It answers what Azure answers and refuses what Azure refuses, over HTTP, so that the same code reaches it and the
-//! real one. The path selects the service: `/subscriptions/...` is ARM, `/v1.0/...` Graph, `/api/events` Event Grid,
-//! `/<queue or topic>/messages` Service Bus, `/msi/token` the identity endpoint, `/<directory>/oauth2/v2.0/token` Entra
-//! and `/_sim/...` the simulator's own window for tests (journal, objects, events, subscribers, messages, faults,
-//! flaws, forms, chaos). A host that belongs to a tenant's service selects that service, whatever the address.
+//! The simulated Azure accepts what Azure accepts and refuses what Azure refuses, over HTTP, so that a client needs no
+//! other code for it than for Azure. The path selects the service: `/subscriptions/...` is Resource Manager (ARM),
+//! `/v1.0/...` Graph, `/api/events` Event Grid, `/<queue or topic>/messages` Service Bus, `/msi/token` the managed
+//! identity endpoint, `/<directory>/oauth2/v2.0/token` Entra, and `/_sim/...` are test endpoints of the simulator
+//! itself (journal, objects, events, subscribers, messages, faults, flaws, forms, chaos). A `Host` header with the name
+//! of a tenant's service selects that service, whatever the path.
 //!
-//! State is in one redb file. A change is durable before it is answered, together with its line of the journal, so the
-//! process can be killed at any moment. There are no timers: operations end, replicas catch up and soft-deleted objects
-//! expire by comparing instants with the clock on each request. Only deliveries to webhooks run by themselves.
+//! The state is in one redb file. A change and its journal entry are durable before the request is answered, so the
+//! process can be killed at any moment. There are no timers: each request compares the clock with the times at which
+//! operations end, replicas catch up and soft-deleted objects are purged. Only deliveries to webhooks run in the
+//! background.
 //!
 //! # Example
 //!
-//! Start it on a free port and create a resource group:
+//! Start the simulated Azure on a free port and create a resource group:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -47,30 +49,32 @@
 //!
 //! # Layers
 //!
-//! From top to bottom. A part uses only those below it, and there are no cycles between files;
-//! `tests/suite/architecture.rs` of the repository checks this.
+//! The layers, from top to bottom. A module uses only the layers below its own, and there are no cycles between files;
+//! `tests/suite/architecture.rs` in the repository checks this.
 //!
-//! | layer | parts |
+//! | layer | modules |
 //! | --- | --- |
-//! | the running simulator | `cloud` opens, serves and delivers; [`pairing`] remembers the state file beside it |
-//! | HTTP | `http` reads a request, `router` finds its service, `answer` lets the service answer and journals it |
-//! | services | `arm`, `graph`, `events`, `service_bus`, `subscription`, `login`, `inference`; `sim` is the window for tests |
-//! | who may do what | [`access`]; `roles` are the assignments and definitions that Resource Manager keeps |
-//! | operations | `operations`: long-running ones, polls, soft deletion |
-//! | resource types | `resources`: one file each, with a registry on top |
-//! | state | `store` over [`db`]; [`queue`] is a broker in such a file |
+//! | the running simulator | `cloud` opens, serves and delivers; [`pairing`] relates it to the tenants' state file |
+//! | HTTP | `http` reads a request, `router` selects the service, `answer` calls the service and writes the journal |
+//! | services | `arm`, `graph`, `events`, `service_bus`, `subscription`, `login`, `inference`; `sim`: test endpoints |
+//! | permissions | [`access`] decides about requests; `roles` has Resource Manager's role assignments and definitions |
+//! | operations | `operations`: long-running operations, polls, soft deletion |
+//! | resource types | `resources`: one file for each type, and a registry |
+//! | state | `store`, in a [`db`]; [`queue`] is a message broker, also in a [`db`] |
 //!
-//! What a test sets is kept in memory: `faults`, `flaws`, `forms`, `chaos`. `inner` is what all services share.
+//! The settings of tests are kept in memory: `faults`, `flaws`, `forms`, `chaos`. `inner` holds what all services
+//! share.
 //!
 //! # Adding a resource type
 //!
-//! Write a file in `src/resources`, with a type that implements `ResourceType`, and add a line to `TYPES` in
-//! `src/resources/registry.rs`. `storage_account.rs` is a small one to start from. The profile holds what is fixed:
+//! Write a file in `src/resources` with a type that implements `ResourceType`, and add a line to `TYPES` in
+//! `src/resources/registry.rs`. `storage_account.rs` is a small example. The profile holds the constant properties:
 //! name, api-version, name rule, durations, form of the answer to a PUT, states, scope of unique names. The methods
-//! have defaults; override those in which the type differs: what is refused (`check`, `check_delete`, `name_taken`,
-//! `busy`), what the service adds (`complete`, `written`), what a deletion does to others (`removed`), how soft-deleted
-//! ones are shown and purged (`deleted_items`), and which rights a body needs at other resources (`linked_actions`).
-//! PUT, GET, lists, DELETE, polls, providers and the expiry of soft-deleted ones follow from that.
+//! have defaults; override those in which the type differs: which requests are refused (`check`, `check_delete`,
+//! `name_taken`, `busy`), what the service adds to a resource (`complete`, `written`), what a deletion does to other
+//! resources (`removed`), how soft-deleted resources are shown and purged (`deleted_items`), and which permissions a
+//! body needs at other resources (`linked_actions`). PUT, GET, lists, DELETE, polls, providers and the expiry of
+//! soft-deleted resources need no code of their own.
 
 pub mod access;
 mod activity;

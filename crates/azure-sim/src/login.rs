@@ -1,4 +1,5 @@
-//! Entra's token endpoint, for applications that trust a managed identity: an assertion is exchanged for a token.
+//! Entra's token endpoint, for applications that trust a managed identity: exchanges a token of the managed identity
+//! (the assertion) for a token of the application.
 //!
 //! Sources: Microsoft, "Microsoft identity platform and the OAuth 2.0 client credentials flow" (third case, a federated
 //! credential) and "Microsoft Entra authentication and authorization error codes".
@@ -18,15 +19,15 @@ use crate::{
 use serde_json::json;
 
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// The suffix of a resource in the scope of an application.
+/// The end of a scope in a request of an application: a resource, and this suffix.
 const ALL_GRANTED: &str = "/.default";
 
-/// The directory in a path of the token endpoint.
+/// The directory in a path of the token endpoint; `None` for any other path.
 pub(crate) fn directory(path: &str) -> Option<&str> {
     path.strip_prefix('/')?.strip_suffix("/oauth2/v2.0/token").filter(|directory| !directory.contains('/'))
 }
 
-/// Answers a request for a token.
+/// Answers a request of an application for a token.
 pub(crate) fn answer(inner: &Inner, view: &Snapshot, call: &Call) -> Outcome {
     if call.method != "POST" {
         return refuse(405, "invalid_request", "AADSTS900561: The endpoint only accepts POST requests.");
@@ -100,7 +101,7 @@ fn check_assertion(inner: &Inner, view: &Snapshot, application: &Object, asserti
     refuse(401, "invalid_client", message)
 }
 
-/// The application's service principal, which must exist and be enabled.
+/// The service principal of an application. Refuses the request if there is none, or if it is disabled.
 fn principal(view: &Snapshot, key: &Key, client: &str) -> Outcome<Object> {
     let Some(principal) = find::principal(view, key)?.filter(|found| found.visible <= view.now) else {
         let message = format!(

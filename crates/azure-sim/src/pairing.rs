@@ -1,4 +1,5 @@
-//! What the simulated Azure records about the state file beside it, and the tenants whose resources it holds.
+//! Relates the simulated Azure to the file with the state of its tenants: a mark that both files store, and the tenants
+//! whose resources exist. With them a caller detects that one of the files is missing or an older copy.
 
 use crate::{
     cloud::Cloud,
@@ -10,27 +11,27 @@ use std::collections::BTreeSet;
 use redb::{ReadableTable as _, TableDefinition, TableError};
 use serde::{Deserialize, Serialize};
 
-/// The record of the pair in a file.
+/// The mark that the simulated Azure and the tenants' state file both store, to detect that one of them was replaced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// The pair's name; drawn when both files were first opened together.
+    /// The random name of the pair of files, chosen when both were first opened together.
     pub pair: String,
-    /// How often both were opened together.
+    /// How often both files were opened together.
     pub starts: u64,
-    /// How many changes the state's file had taken when this was written, at least.
+    /// A lower bound of the number of changes in the tenants' state file: the number when the mark was written.
     pub changes: u64,
 }
 
-/// A tenant of which the simulated Azure holds resources: its id and its incarnation.
+/// The tenants that have resources in the simulated Azure: each one's id and incarnation.
 pub type Held = BTreeSet<(String, u32)>;
 
 const PAIR: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("cloud_pair");
 const MARK: &str = "mark";
-/// The tag of a resource with the incarnation of its tenant.
+/// The JSON pointer to the tag of a resource that has the incarnation of its tenant.
 const INCARNATION: &str = "/tags/tenantry-incarnation";
 
 impl Cloud {
-    /// The mark that was saved last.
+    /// The mark that was saved last in the simulated Azure's file; `None` if there is none yet.
     ///
     /// # Errors
     /// [`CloudError`] when the file can't be read.
@@ -43,7 +44,7 @@ impl Cloud {
         }
     }
 
-    /// Saves a mark.
+    /// Saves a mark in the simulated Azure's file, and replaces the earlier one.
     ///
     /// # Errors
     /// [`CloudError`] when the file can't be written.
@@ -59,7 +60,7 @@ impl Cloud {
             .await
     }
 
-    /// The tenants whose resources are not deleted.
+    /// The tenants that have tagged resources in the simulated Azure. Soft-deleted resources do not count.
     ///
     /// # Errors
     /// [`CloudError`] when the file can't be read.

@@ -1,8 +1,8 @@
-//! Parsed ARM ids: subscription, group, provider, and pairs of type and name.
+//! Paths of requests, and ARM resource ids: subscription, resource group, provider, and pairs of type and name.
 
 use percent_encoding::percent_decode_str;
 
-/// The decoded segments of a path; `None` if one is not UTF-8 or empty.
+/// The decoded segments of a path; `None` if a segment is empty or not UTF-8.
 pub(crate) fn segments(path: &str) -> Option<Vec<String>> {
     path.trim_matches('/')
         .split('/')
@@ -11,8 +11,9 @@ pub(crate) fn segments(path: &str) -> Option<Vec<String>> {
         .collect()
 }
 
-/// Normalizes a path like Azure's front door, before anything else reads it: `.` and `..`, encoded or not, are
-/// resolved, and a backslash is a slash. A client that sends such a path addresses another resource than it intends.
+/// Normalises the path of a request as Azure's front door does, before anything else reads it: `.` and `..`, encoded or
+/// not, are resolved, and a backslash becomes a slash. So a client that builds a path from an unchecked name may
+/// address another resource than it intends.
 pub(crate) fn normalised(path: &str) -> String {
     let path = path.replace('\\', "/");
     let mut segments: Vec<&str> = Vec::new();
@@ -34,19 +35,19 @@ pub(crate) fn normalised(path: &str) -> String {
     format!("/{}", segments.join("/"))
 }
 
-/// A resource id, a collection, a group or a subscription.
+/// The parsed ARM id of a resource, a collection of resources, a resource group or a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ResourcePath {
     pub(crate) subscription: String,
     pub(crate) group: Option<String>,
     pub(crate) provider: Option<String>,
-    /// As many as names for a resource, one more for a collection.
+    /// The segments of the type. A resource has as many as `names`, a collection one more.
     pub(crate) types: Vec<String>,
     pub(crate) names: Vec<String>,
 }
 
 impl ResourcePath {
-    /// Parses segments; `None` if they are not an ARM id.
+    /// Parses the decoded segments of an id; `None` if they are not an ARM id.
     pub(crate) fn parse(segments: &[String]) -> Option<Self> {
         let is = |at: usize, segment: &str| segments.get(at).is_some_and(|s| s.eq_ignore_ascii_case(segment));
         if !is(0, "subscriptions") {
@@ -82,40 +83,41 @@ impl ResourcePath {
         Some(path)
     }
 
-    /// Parses an id; `None` if it is not an ARM id.
+    /// Parses an id or a path; `None` if it is not an ARM id.
     pub(crate) fn of(id: &str) -> Option<Self> {
         Self::parse(&segments(id)?)
     }
 
-    /// `Namespace/type/subtype`; empty for groups and subscriptions.
+    /// The resource type, `Namespace/type/subtype`; empty for resource groups and subscriptions.
     pub(crate) fn kind(&self) -> String {
         self.provider
             .as_ref()
             .map_or_else(String::new, |provider| format!("{provider}/{}", self.types.join("/")))
     }
 
-    /// The resource's own name, or the group's.
+    /// The last name in the id: that of the resource or of the resource group. Empty for a subscription.
     pub(crate) fn name(&self) -> &str {
         let own = if self.provider.is_some() { self.names.last() } else { self.group.as_ref() };
         own.map_or("", String::as_str)
     }
 
-    /// The id of the group that contains it.
+    /// The id of the resource group in the path; `None` for a subscription and what is directly below it.
     pub(crate) fn group_id(&self) -> Option<String> {
         Some(group_id(&self.subscription, self.group.as_deref()?))
     }
 
-    /// The id of the parent resource.
+    /// The id of the parent resource; `None` if the resource is not a child of another one.
     pub(crate) fn parent_id(&self) -> Option<String> {
         (self.names.len() > 1).then(|| self.written(self.names.len() - 1, &self.kind()))
     }
 
-    /// For a collection below a resource: that resource's id.
+    /// The id of the resource that a collection belongs to; `None` for a collection that is not below a resource.
     pub(crate) fn parent_of_collection(&self) -> Option<String> {
         (!self.names.is_empty()).then(|| self.id(&self.kind()))
     }
 
-    /// The id as ARM writes it, with the type in its own spelling; that of a group has no type.
+    /// The id as ARM writes it, with the type spelled as in `kind`. For a resource group or a subscription, `kind` is
+    /// ignored.
     pub(crate) fn id(&self, kind: &str) -> String {
         self.written(self.names.len(), kind)
     }
@@ -140,7 +142,7 @@ impl ResourcePath {
     }
 }
 
-/// The id of a resource group.
+/// The ARM id of a resource group, from the id of the subscription and the name of the group.
 pub(crate) fn group_id(subscription: &str, group: &str) -> String {
     format!("/subscriptions/{subscription}/resourceGroups/{group}")
 }

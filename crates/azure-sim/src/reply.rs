@@ -1,4 +1,4 @@
-//! The services' answers: a reply, or a refusal in the service's own envelope.
+//! The services' answers: a reply, or a refusal in the service's own error format.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,23 +12,23 @@ pub(crate) enum Body {
     Xml(String),
 }
 
-/// An answer before the common headers.
+/// An answer, without the headers that all answers of a service have.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Body>,
-    /// The tenant of the object that was touched, for the journal.
+    /// The tenant of the object that was read or changed, for the journal.
     pub(crate) tenant: Option<String>,
 }
 
 impl Reply {
-    /// A status without a body.
+    /// An answer with a status and no body.
     pub(crate) const fn empty(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: None, tenant: None }
     }
 
-    /// A status with a JSON body.
+    /// An answer with a status and a JSON body.
     pub(crate) const fn json(status: u16, body: Value) -> Self {
         Self { status, headers: Vec::new(), body: Some(Body::Json(body)), tenant: None }
     }
@@ -39,20 +39,20 @@ impl Reply {
         self
     }
 
-    /// Sets the tenant of the object.
+    /// Sets the tenant for the journal.
     pub(crate) fn of(mut self, tenant: Option<String>) -> Self {
         self.tenant = tenant;
         self
     }
 }
 
-/// A refused request, and the reason.
+/// The refusal of a request: status, error code and message, not yet in the format of a service.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) code: String,
     pub(crate) message: String,
-    /// An inner code with its message: the relevant one when the outer one is only a wrapper.
+    /// An inner error code with its message, where Azure wraps the actual error in a general one.
     pub(crate) detail: Option<(String, String)>,
     pub(crate) headers: Vec<(String, String)>,
 }
@@ -63,7 +63,7 @@ impl Refusal {
         Self { status, code: code.to_owned(), message: message.into(), detail: None, headers: Vec::new() }
     }
 
-    /// Adds an inner code.
+    /// Sets the inner error code with its message.
     pub(crate) fn because(mut self, code: &str, message: impl Into<String>) -> Self {
         self.detail = Some((code.to_owned(), message.into()));
         self
@@ -75,7 +75,7 @@ impl Refusal {
         self
     }
 
-    /// ARM's envelope.
+    /// The refusal in ARM's error format.
     pub(crate) fn arm(self) -> Reply {
         let mut error = json!({ "code": self.code, "message": self.message });
         if let Some((code, message)) = self.detail {
@@ -84,7 +84,7 @@ impl Refusal {
         Reply { headers: self.headers, ..Reply::json(self.status, json!({ "error": error })) }
     }
 
-    /// Graph's envelope.
+    /// The refusal in Graph's error format.
     pub(crate) fn graph(self, request_id: &str, now: Timestamp) -> Reply {
         let date = now.strftime("%Y-%m-%dT%H:%M:%S").to_string();
         let inner = json!({ "date": date, "request-id": request_id, "client-request-id": request_id });
@@ -92,7 +92,7 @@ impl Refusal {
         Reply { headers: self.headers, ..Reply::json(self.status, json!({ "error": error })) }
     }
 
-    /// Service Bus's envelope, which is XML.
+    /// The refusal in Service Bus's error format, which is XML.
     pub(crate) fn service_bus(self, request_id: &str, now: Timestamp) -> Reply {
         let Self { status, code, message, headers, .. } = self;
         let message = message.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
@@ -102,7 +102,8 @@ impl Refusal {
         Reply { headers, body: Some(Body::Xml(text)), ..Reply::empty(status) }
     }
 
-    /// The envelope of Entra's token endpoint; the number of the error begins its message.
+    /// The refusal in the error format of Entra's token endpoint. The number of the error, which the format repeats, is
+    /// read from the start of the message: `AADSTS700016: ...`.
     pub(crate) fn entra(self, request_id: &str, now: Timestamp) -> Reply {
         let number = self.message.strip_prefix("AADSTS").and_then(|rest| rest.split(':').next());
         let number: Option<u32> = number.and_then(|digits| digits.parse().ok());
@@ -114,19 +115,19 @@ impl Refusal {
         Reply { headers: self.headers, ..Reply::json(self.status, body) }
     }
 
-    /// The envelope of App Service's identity endpoint.
+    /// The refusal in the error format of App Service's managed identity endpoint.
     pub(crate) fn app_service(self, request_id: &str) -> Reply {
         let body = json!({ "statusCode": self.status, "message": self.message, "correlationId": request_id });
         Reply { headers: self.headers, ..Reply::json(self.status, body) }
     }
 }
 
-/// Why a request was not carried out: the service refused it, or the simulator itself failed.
+/// Why a request was not carried out: the service refused it, or the simulated Azure itself failed.
 #[derive(Debug)]
 pub(crate) enum Stop {
     /// The request was refused.
     Refused(Box<Refusal>),
-    /// The state file failed.
+    /// The simulated Azure itself failed, for example because the state file can't be written.
     Error(CloudError),
 }
 
@@ -142,10 +143,10 @@ impl From<CloudError> for Stop {
     }
 }
 
-/// Shorthand for the services' functions.
+/// The result of a service's function: usually a reply, or why there is none.
 pub(crate) type Outcome<T = Reply> = Result<T, Stop>;
 
-/// Refuses from within a function.
+/// Returns a refusal as an error, to end a service's function with.
 pub(crate) fn refuse<T>(status: u16, code: &str, message: impl Into<String>) -> Outcome<T> {
     Err(Refusal::new(status, code, message).into())
 }

@@ -1,8 +1,8 @@
-//! Which service a request is for.
+//! Selects the service of the simulated Azure that a request is for.
 
 use crate::{identity, inference, login, service::Service, service_bus};
 
-/// The service of a host and a path; unknown paths go to ARM, which refuses them.
+/// The service for the `Host` header and the path of a request. Unknown paths go to ARM, which refuses them.
 pub(crate) fn route(host: &str, path: &str) -> Service {
     if inference::is_host(host) {
         Service::Inference

@@ -1,4 +1,4 @@
-//! Writes the local stamp into a new state file.
+//! Writes the resources of the local stamp into a new state file.
 
 use serde_json::{Value, json};
 
@@ -20,9 +20,9 @@ use crate::{
 
 const PRINCIPAL: &str = "00000000-0000-0000-0000-00000000b002";
 const WORKSPACE_GUID: &str = "00000000-0000-0000-0000-00000000b001";
-/// The built-in role Cognitive Services OpenAI User.
+/// The GUID of the built-in role Cognitive Services OpenAI User.
 const OPENAI_USER_ROLE: &str = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd";
-/// Writes the stamp into a new file; an existing one has it.
+/// Writes the resources of the local stamp into a new state file. Does nothing if the stamp's resource group exists.
 pub(crate) fn seed(change: &mut Change<'_>) -> Result<(), CloudError> {
     if change.object(&group_id(SUBSCRIPTION_ID, RESOURCE_GROUP))?.is_some() {
         return Ok(());
@@ -86,7 +86,7 @@ pub(crate) fn seed(change: &mut Change<'_>) -> Result<(), CloudError> {
     definitions(change)
 }
 
-/// The roles that blueprints use.
+/// Writes the role definitions that blueprints refer to.
 fn definitions(change: &mut Change<'_>) -> Result<(), CloudError> {
     role(
         change,
@@ -177,7 +177,7 @@ fn private_endpoint(change: &mut Change<'_>) -> Result<(), CloudError> {
     change.put(&object)
 }
 
-/// A role definition.
+/// The content of a role definition to be written.
 struct Role<'a> {
     guid: &'a str,
     name: &'a str,

@@ -1,4 +1,4 @@
-//! The services: the audience of their tokens, and the form of their refusals.
+//! The services of the simulated Azure: the audiences of their tokens, and the formats of their errors.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use crate::{
     reply::{Refusal, Reply},
 };
 
-/// A service of the simulated Azure, or the simulator's own window.
+/// A service of the simulated Azure. `Simulator` stands for the test endpoints below `/_sim/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     Arm,
@@ -15,17 +15,17 @@ pub(crate) enum Service {
     EventGrid,
     /// A Service Bus namespace.
     Bus,
-    /// The endpoint that gives the platform's identity its tokens.
+    /// The managed identity endpoint of App Service.
     Identity,
     /// Entra's token endpoint.
     Login,
-    /// A tenant's own service.
+    /// A tenant's service: an online endpoint of Machine Learning, or a model of Cognitive Services.
     Inference,
     Simulator,
 }
 
 impl Service {
-    /// The audience of its tokens; none where no bearer is needed.
+    /// The audience that a token for the service must have. `None` if the service needs no token, or checks it itself.
     pub(crate) const fn audience(self) -> Option<&'static str> {
         match self {
             Self::Arm => Some("https://management.azure.com"),
@@ -36,7 +36,7 @@ impl Service {
         }
     }
 
-    /// The refusal of an invalid token, with the service's own code.
+    /// The refusal of a request with an invalid token, with the service's own error code.
     pub(crate) fn unauthorized(self, flaw: &Flaw) -> Refusal {
         let code = match self {
             Self::Graph => "InvalidAuthenticationToken",
@@ -57,7 +57,7 @@ impl Service {
         Refusal::new(401, code, flaw.to_string()).with("WWW-Authenticate", "Bearer")
     }
 
-    /// A refusal in the service's own envelope.
+    /// A refusal in the service's own error format.
     pub(crate) fn refusal(self, refusal: Refusal, request_id: &str, now: Timestamp) -> Reply {
         match self {
             Self::Graph => refusal.graph(request_id, now),

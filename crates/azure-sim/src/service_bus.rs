@@ -1,12 +1,14 @@
-//! The Service Bus namespace: accepts messages for its queues and its one topic. The Functions host receives them.
+//! The Service Bus namespace: accepts messages for its queues and its one topic. Messages can't be received over HTTP:
+//! the program that runs the simulated Azure reads the queues from their broker ([`crate::queue`]), and tests read the
+//! topic at `/_sim/topics/`.
 //!
-//! Where Microsoft's pages do not say whether the service accepts something, this one refuses it.
+//! Where Microsoft's pages do not say whether Service Bus accepts something, the simulated Service Bus refuses it.
 //!
 //! # Caveats
-//! - A message for a queue is durable in the queue's own file before it is in the journal: a crash in between, or a
-//!   caller that hangs up, leaves a message without a line.
-//! - The local broker supports neither labels nor times to live: a queue's message loses them, a topic's is shown
-//!   completely.
+//! - A message for a queue is saved in the queues' own file before the journal entry is written: after a crash in
+//!   between, or if the caller disconnects, the message has no journal entry.
+//! - The broker of the queues supports neither labels nor times to live, so a message of a queue loses them. A message
+//!   of the topic is stored completely.
 //!
 //! Source: Microsoft, Service Bus REST, "Send Message" and "Message headers and properties".
 
@@ -26,18 +28,18 @@ use crate::{
     store::Change,
 };
 
-/// The name of the one Service Bus topic, which events are sent to.
+/// The name of the only Service Bus topic, which events are sent to.
 pub const TOPIC: &str = "tenant-events";
-/// The largest message of the Standard tier, properties included.
+/// The size of the largest message in the Standard tier of Service Bus, in bytes, including its properties.
 const MOST_BYTES: usize = 256 << 10;
-/// RFC 1123, as in the documented example.
+/// The format of times in `BrokerProperties`: that of RFC 1123, as in Microsoft's example.
 const TIME: &str = "%a, %d %b %Y %H:%M:%S GMT";
-/// First segments of other services' paths.
+/// The first segments of the paths of other services, which are not names of queues.
 const OTHERS: [&str; 7] = ["subscriptions", "providers", "tenants", "v1.0", "api", "msi", "_sim"];
-/// Headers that are not properties of the message although their values could be parsed as such.
+/// Usual HTTP headers whose values can be parsed as JSON literals. They are not properties of the message.
 const PLAIN: [&str; 5] = ["content-length", "age", "max-forwards", "if-match", "if-none-match"];
 
-/// The header `BrokerProperties`; other members are ignored, as documented.
+/// The content of the header `BrokerProperties`. Unknown members are ignored, as Microsoft documents.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct BrokerProperties {
@@ -49,12 +51,12 @@ struct BrokerProperties {
     to: Option<String>,
     reply_to: Option<String>,
     reply_to_session_id: Option<String>,
-    /// In seconds.
+    /// How long the message can be received, in seconds.
     time_to_live: Option<f64>,
     scheduled_enqueue_time_utc: Option<String>,
 }
 
-/// A parsed and checked message.
+/// A message whose headers are parsed and checked; the body is in the request.
 struct Message {
     broker: BrokerProperties,
     enqueue_at: Option<Timestamp>,
@@ -62,19 +64,20 @@ struct Message {
     content_type: Option<String>,
 }
 
-/// The queue or topic of a path; none if it is another service's.
+/// The name of the queue or topic in a path; `None` if the path is not one of Service Bus.
 pub(crate) fn entity(path: &str) -> Option<&str> {
     let (entity, rest) = path.strip_prefix('/')?.split_once('/')?;
     let messages = rest == "messages" || rest.starts_with("messages/");
     (messages && !entity.is_empty() && !OTHERS.contains(&entity)).then_some(entity)
 }
 
-/// Whether a request is for the topic, whose messages are in the state file.
+/// Whether a request is for the topic. Its messages are in the simulated Azure's state file, those of queues in the
+/// broker.
 pub(crate) fn is_for_topic(call: &Call) -> bool {
     entity(&call.path) == Some(TOPIC)
 }
 
-/// Accepts a message for the topic.
+/// Accepts a message for the topic, and stores it in the state file.
 pub(crate) fn publish(change: &mut Change<'_>, call: &Call) -> Outcome {
     let message = read(call)?;
     let broker = &message.broker;
@@ -96,7 +99,7 @@ pub(crate) fn publish(change: &mut Change<'_>, call: &Call) -> Outcome {
     Ok(taken(call))
 }
 
-/// Accepts a message for a queue.
+/// Accepts a message for a queue, and sends it to the broker.
 pub(crate) async fn enqueue(inner: &Inner, call: &Call) -> Outcome {
     let message = read(call)?;
     let name = entity(&call.path).unwrap_or_default();
@@ -114,7 +117,7 @@ pub(crate) async fn enqueue(inner: &Inner, call: &Call) -> Outcome {
         Ok(_) => Ok(taken(call)),
         Err(QueueError::NoSuchQueue(name)) => unknown(&name),
         Err(QueueError::Storage(error)) => Err(CloudError::Db(error).into()),
-        // The last one concerns receivers only.
+        // `LockLost` concerns receivers only.
         Err(error @ (QueueError::SessionRequired(_) | QueueError::Refused { .. } | QueueError::LockLost)) => {
             refuse(400, "BadRequest", format!("{error}."))
         }
@@ -176,7 +179,8 @@ fn read(call: &Call) -> Outcome<Message> {
     Ok(Message { enqueue_at, properties, content_type: text("content-type"), broker })
 }
 
-/// The sender's own properties: each a header whose value is a JSON literal, a text in quotes.
+/// The sender's own properties of a message: every header whose value is a JSON literal (a number, a Boolean or a
+/// quoted text).
 fn properties(call: &Call) -> Outcome<BTreeMap<String, Value>> {
     let mut found = BTreeMap::new();
     for (name, value) in call.headers.iter().filter(|(name, _)| !PLAIN.contains(&name.as_str())) {
@@ -187,21 +191,21 @@ fn properties(call: &Call) -> Outcome<BTreeMap<String, Value>> {
             Err(why) if value.starts_with('"') => {
                 return refuse(400, "BadRequest", format!("The property '{name}' can't be read: {why}."));
             }
-            // Not a literal, so an ordinary header.
+            // The value is not a JSON literal, so this is an ordinary header.
             Ok(_) | Err(_) => {}
         }
     }
     Ok(found)
 }
 
-/// Parses an instant in the documented form only; a wrong day of the week is another form.
+/// Parses a time in the documented format; `None` for any other text, and for a wrong day of the week.
 fn instant(text: &str) -> Option<Timestamp> {
     let parsed = strtime::parse(TIME, text).ok()?.to_datetime().ok()?;
     let at = parsed.to_zoned(TimeZone::UTC).ok()?.timestamp();
     (at.strftime(TIME).to_string() == text).then_some(at)
 }
 
-/// A message of a queue, as tests see it.
+/// A message of a queue as JSON, for the test endpoints.
 pub(crate) fn show(message: &StoredMessage) -> Value {
     json!({
         "sequence": message.sequence,
@@ -217,7 +221,7 @@ pub(crate) fn show(message: &StoredMessage) -> Value {
     })
 }
 
-/// A body: as JSON if it is, else as text, else as its length in bytes.
+/// The body of a message as JSON if it is JSON, else as a text, else as its length in bytes.
 fn shown(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| match std::str::from_utf8(body) {
         Ok(text) => json!(text),
@@ -225,7 +229,7 @@ fn shown(body: &[u8]) -> Value {
     })
 }
 
-/// The tenant of a message: a wake-up and a request name it, an event does so in its attributes.
+/// The tenant that a message is about: the member `tenantId` of a wake-up or a request, or the attribute of an event.
 fn tenant_of(body: &[u8]) -> Option<String> {
     let body: Map<String, Value> = serde_json::from_slice(body).ok()?;
     let named = body.get("tenantId").and_then(Value::as_str).map(str::to_owned);

@@ -11,23 +11,24 @@ use crate::{
 /// Settings of a simulated Azure.
 #[derive(Clone)]
 pub struct CloudSettings {
-    /// The redb file; created if it does not exist.
+    /// The path of the redb file with the state; created if it does not exist.
     pub data: PathBuf,
-    /// How fast operations are.
+    /// How fast long-running operations and replication are.
     pub speed: Speed,
-    /// The clock.
+    /// The function that returns the current time.
     pub now: Now,
-    /// Whether a request must carry a token that was issued here for the service; else any token is accepted.
+    /// Whether a request needs a valid token that the simulated Azure has issued for the requested service. If `false`,
+    /// any token is accepted, and none is needed.
     pub strict: bool,
-    /// The lifetime of a token, in whole seconds.
+    /// The lifetime of a token, in whole seconds. A token of an application is valid for at most an hour.
     pub token_life: Duration,
-    /// The Service Bus queues; without them a message to one is refused.
+    /// The Service Bus queues. If `None`, there are no queues, and messages to queues are refused.
     pub queue: Option<Queue>,
-    /// The role assignments; without them everybody may do everything.
+    /// The known identities and their role assignments. If `None`, every caller may do everything.
     pub access: Option<Access>,
 }
 
-/// The lifetime of Entra's tokens for managed identities.
+/// The default lifetime of a token: that of Entra's tokens for managed identities.
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl fmt::Debug for CloudSettings {
@@ -40,7 +41,8 @@ impl fmt::Debug for CloudSettings {
 }
 
 impl CloudSettings {
-    /// Settings in which nothing takes time, any token is accepted, and there are no queues.
+    /// The default settings: operations take no time, any token is accepted, every caller may do everything, and there
+    /// are no queues.
     pub fn new(data: impl Into<PathBuf>, now: Now) -> Self {
         let data = data.into();
         Self {
@@ -54,14 +56,14 @@ impl CloudSettings {
         }
     }
 
-    /// Sets the speed.
+    /// Sets how fast long-running operations and replication are.
     #[must_use]
     pub fn speed(mut self, speed: Speed) -> Self {
         self.speed = speed;
         self
     }
 
-    /// Sets whether only tokens that were issued here are accepted.
+    /// Sets whether a request needs a valid token that the simulated Azure has issued.
     #[must_use]
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
@@ -75,7 +77,7 @@ impl CloudSettings {
         self
     }
 
-    /// Allows only what is granted.
+    /// Sets the known identities and their role assignments; other requests to Resource Manager and Graph are refused.
     #[must_use]
     pub fn access(mut self, access: Access) -> Self {
         self.access = Some(access);

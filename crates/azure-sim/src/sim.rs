@@ -1,4 +1,5 @@
-//! The simulator's own window, for tests and debugging: journal, objects, events, messages, faults.
+//! The endpoints below `/_sim/`, for tests and debugging: they show journal, objects, events and messages, and set
+//! faults. Azure has nothing like them.
 
 use crate::{
     call::Call,
@@ -14,11 +15,11 @@ use crate::{
 };
 use serde_json::{Value, json};
 
-/// The prefix of a queue's path.
+/// The start of a path that shows the messages of a queue; the queue's name follows.
 const QUEUES: &str = "/_sim/queues/";
-/// The prefix of a topic's path.
+/// The start of a path that shows the messages of a topic; the topic's name follows.
 const TOPICS: &str = "/_sim/topics/";
-/// The most messages of a queue that are shown.
+/// How many messages of a queue are shown at most.
 const MOST_MESSAGES: usize = 1000;
 
 /// Answers a request below `/_sim/`.
@@ -65,7 +66,7 @@ pub(crate) fn answer(inner: &Inner, view: &Snapshot, call: &Call) -> Outcome {
     }
 }
 
-/// The messages of a queue, including locked and scheduled ones.
+/// Shows the first messages of a queue, including locked and scheduled ones.
 fn messages(inner: &Inner, queue: &str) -> Outcome {
     match inner.queue.as_ref().and_then(|broker| broker.peek(queue, MOST_MESSAGES).ok()) {
         Some(messages) => Ok(Reply::json(200, messages.iter().map(|m| service_bus::show(m)).collect())),

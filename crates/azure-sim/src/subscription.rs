@@ -1,22 +1,22 @@
-//! Event subscriptions of the simulated topic: webhooks on this machine that receive the events.
+//! Event subscriptions of the Event Grid topic: webhooks on this machine that receive the events.
 //!
-//! Works like Event Grid with the schema CloudEvents 1.0: `OPTIONS` asks whether the webhook accepts events, each event
-//! is a request of its own, only 200 to 204 mean that it was accepted, and other events are retried by Event Grid's
-//! schedule, divided by the speed.
+//! Deliveries work like those of Event Grid with the schema CloudEvents 1.0: an `OPTIONS` request (the handshake) asks
+//! whether the webhook accepts events; each event is a request of its own; only the statuses 200 to 204 mean that it
+//! was accepted; other deliveries are retried by Event Grid's schedule, divided by the speed.
 //!
 //! # Guarantees
-//! At least once: the progress of a webhook is durable, but only after its answer, so a crash in between repeats an
-//! event. A new webhook receives the events that are published from then on.
+//! Deliveries are at-least-once: the progress of a webhook is saved after its answer, so a crash in between repeats an
+//! event. A new webhook receives the events that are published after it was registered.
 //!
 //! # Caveats
-//! - A handshake that is not granted is repeated, and events wait for it; Azure would not create the subscription.
-//! - Events come in the order in which they were published, and one that is not accepted delays the next. Azure
-//!   promises no order; with `repeat` each event comes again after its successor.
-//! - An event that is given up is logged and shown in the simulator's window, but not kept as a dead letter. No
-//!   probation, no randomness, no batches.
+//! - A handshake that is not granted is repeated, and events wait for it. Azure would not create the subscription.
+//! - Events are delivered in the order in which they were published, and an event that is not accepted delays the next
+//!   one. Azure promises no order; with `repeat` each event is delivered again after the next one.
+//! - An event that will not be retried is logged and shown by `/_sim/subscribers`, but not kept as a dead letter.
+//! - Event Grid's delays for failing webhooks, its random deviations and its batches are not simulated.
 //!
-//! Source: Microsoft, "Endpoint validation with CloudEvents schema" and "Event Grid message delivery and retry" (limits,
-//! schedule, answers); the CloudEvents specification "HTTP 1.1 Web Hooks", section 4, for the handshake.
+//! Source: Microsoft, "Endpoint validation with CloudEvents schema" and "Event Grid message delivery and retry"
+//! (limits, schedule, answers); the CloudEvents specification "HTTP 1.1 Web Hooks", section 4, for the handshake.
 
 use std::{str::FromStr, sync::Arc, time::Duration};
 
@@ -31,24 +31,24 @@ use crate::{
     store::{Change, Snapshot},
 };
 
-/// The origin and sender of Azure's public cloud.
+/// The name of the sender in Azure's public cloud, sent as `WebHook-Request-Origin` and `Origin`.
 const ORIGIN: &str = "eventgrid.azure.net";
-/// The waits between attempts, in seconds. One more would be after an event's time to live of 24 hours, so the other
-/// limit, thirty attempts, is not reached.
+/// Event Grid's waits between attempts to deliver an event, in seconds. Another attempt would be later than the event's
+/// time to live of 24 hours, so Event Grid's other limit, 30 attempts, is not reached.
 const WAITS: [u32; 10] = [10, 30, 60, 300, 600, 1800, 3600, 10_800, 21_600, 43_200];
-/// The shortest wait, whatever the speed: the webhook is a real program.
+/// The shortest wait between attempts. The speed does not shorten it further, because the webhook is a real program.
 const SHORTEST_WAIT: Duration = Duration::from_millis(250);
-/// The timeout of a delivery.
+/// How long the answer to a delivery may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How many events are read at once.
+/// How many events are read from the state file at a time.
 const PAGE: usize = 100;
 
-/// A webhook on this machine.
+/// The http URL of a webhook on this machine that receives events. Parse one from a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscriber(Url);
 
 impl Subscriber {
-    /// The address of the webhook without the query, which may contain a key.
+    /// The URL without its query, which may contain a key.
     fn name(&self) -> String {
         let mut url = self.0.clone();
         url.set_query(None);
@@ -68,12 +68,12 @@ impl FromStr for Subscriber {
     }
 }
 
-/// The outcome of an attempt.
+/// The outcome of one attempt to deliver an event.
 enum Attempt {
     Taken,
-    /// Not to be retried.
+    /// The webhook refused the event, for this reason; Event Grid does not retry.
     Refused(String),
-    /// To be retried, after this many seconds at the least.
+    /// The delivery failed for this reason. A retry waits at least this many seconds.
     Missed(String, u32),
 }
 
@@ -95,7 +95,7 @@ impl Attempt {
     }
 }
 
-/// A webhook that receives events.
+/// A running delivery of events to one webhook.
 struct Subscription<'a> {
     inner: &'a Arc<Inner>,
     client: Client,
@@ -103,7 +103,8 @@ struct Subscription<'a> {
     name: String,
 }
 
-/// Opens the progress of a webhook; a new one starts after the existing events.
+/// Registers a webhook, or continues with its saved progress. Returns the number of the last event that needs no
+/// delivery; for a new webhook, that is the last existing event.
 ///
 /// # Errors
 /// [`CloudError`] when the state file fails.
@@ -123,7 +124,7 @@ async fn change<T: Send + 'static>(
     inner.db.write(move |transaction| change(&mut Change::new(transaction, now, speed)?)).await
 }
 
-/// Delivers to one webhook for as long as it is polled.
+/// Delivers events to one webhook until the future is dropped.
 ///
 /// # Errors
 /// [`CloudError`] when the state file fails or there is no HTTP client.
@@ -168,7 +169,7 @@ impl Subscription<'_> {
         Ok(())
     }
 
-    /// Repeats the handshake until it is granted.
+    /// Repeats the handshake until the webhook grants it.
     async fn until_granted(&self) {
         let mut said = String::new();
         while let Err(why) = self.ask().await {
@@ -181,7 +182,11 @@ impl Subscription<'_> {
         self.inner.subscribers.note(&self.name, |progress| progress.granted = true);
     }
 
-    /// The handshake. Its status does not matter: a server that answers `OPTIONS` need not know webhooks.
+    /// Sends the handshake once. Only the header `WebHook-Allowed-Origin` of the answer decides, not its status: a
+    /// server may answer `OPTIONS` with success without being a webhook.
+    ///
+    /// # Errors
+    /// The reason why the handshake is not granted.
     async fn ask(&self) -> Result<(), String> {
         let asked = self.client.request(Method::OPTIONS, self.subscriber.0.clone());
         let answer = asked.header("WebHook-Request-Origin", ORIGIN).send().await;
@@ -194,7 +199,7 @@ impl Subscription<'_> {
         }
     }
 
-    /// Delivers until the event is accepted or given up.
+    /// Delivers an event, with retries, until the webhook accepts it or no further attempt is allowed.
     async fn hand_over(&self, event: &Value) {
         let mut waits = WAITS.iter();
         let mut attempt = 0;
@@ -214,7 +219,7 @@ impl Subscription<'_> {
         self.inner.subscribers.note(&self.name, |progress| progress.given_up.push(id.to_owned()));
     }
 
-    /// Delivers an accepted event a second time, and ignores the outcome.
+    /// Delivers an event once more, and ignores the outcome.
     async fn again(&self, event: &Value) {
         self.post(event, 1).await;
     }

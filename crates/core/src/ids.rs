@@ -22,16 +22,16 @@ pub struct BadId {
 
 /// A tenant's id: `^[a-z][a-z0-9-]{1,30}[a-z0-9]$`, three to thirty-two characters.
 ///
-/// Lower case only: Azure compares names without case and Table Storage keys with case, and both must agree on which
-/// tenant is meant. Names that Azure or file systems reserve are refused.
+/// Only lower case is allowed: Azure compares names without case, Table Storage compares keys with case, and both must
+/// agree on which tenant an id means. Names that Azure or file systems reserve are refused.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TenantId(String);
 
 /// Names that Azure reserves, in resource names or in Table Storage.
 const RESERVED: [&str; 5] = ["microsoft", "windows", "login", "azure", "tables"];
-/// Device names of Windows, which can't be file names in any folder; [`NUMBERED_DEVICES`] have a digit behind them.
-/// Source: Microsoft, "Naming Files, Paths, and Namespaces".
+/// Device names of Windows, which can't be file names in any folder; those in [`NUMBERED_DEVICES`] are followed by a
+/// digit. Source: Microsoft, "Naming Files, Paths, and Namespaces".
 const DEVICES: [&str; 4] = ["con", "nul", "prn", "aux"];
 const NUMBERED_DEVICES: [&str; 2] = ["com", "lpt"];
 
@@ -43,7 +43,7 @@ fn is_device(text: &str) -> bool {
 }
 
 impl TenantId {
-    /// Replaces `TENANT` by this id at the end of each command between backticks.
+    /// Returns `text` with `TENANT` replaced by this id wherever it ends a command between backticks.
     pub fn within(&self, text: &str) -> String {
         text.replace(" TENANT`", &format!(" {self}`"))
     }
@@ -133,7 +133,7 @@ macro_rules! text_id {
 text_id!(TenantId);
 text_id!(StepName);
 
-/// The SHA-256 of these bytes, in lower-case hexadecimal.
+/// The SHA-256 of `bytes`, in lower-case hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
@@ -144,7 +144,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 /// A short id in Crockford's base 32 (lower case): eighty bits of SHA-256 over the parts, sixteen characters.
 ///
-/// The parts are joined by NUL, which no part can contain, so ("a", "bc") and ("ab", "c") differ.
+/// The parts are joined by NUL, so that ("a", "bc") and ("ab", "c") differ. No part may contain NUL.
 pub fn short_hash(parts: &[&str]) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let digest = Sha256::digest(parts.join("\0").as_bytes());

@@ -1,7 +1,7 @@
 //! The decisions of tenantry, as pure functions: no async, no clock, no randomness, no I/O. The same arguments always
 //! give the same result, so every decision can be tested, simulated and replayed.
 //!
-//! In the order in which a request meets them:
+//! The modules, in the order in which a request passes through them:
 //!
 //! 1. [`blueprint`]: describes what a tenant consists of. A file becomes a checked graph, then one tenant's plan.
 //! 2. [`tenant`]: the document with the whole durable state of one tenant, its outbox included, and the events and
@@ -13,9 +13,9 @@
 //!
 //! [`compare`] is the only module that compares the desired with the observed state of an object. [`isolation`] judges
 //! from the observed state whether only a tenant reaches its service; [`drift`] reports whether a tenant still matches
-//! its desired state. [`permissions`] derives the least rights that a blueprint needs.
+//! its desired state. [`permissions`] derives the minimum permissions that the deployment of a blueprint needs.
 //!
-//! [`ids`] are validated names and Azure resource ids; [`mod@pointer`] encodes JSON pointers; [`secrets`] recognizes
+//! [`ids`] has validated names and Azure resource ids; [`mod@pointer`] encodes JSON pointers; [`secrets`] recognizes
 //! secrets, to redact or refuse them; [`time`] adds durations to instants.
 
 pub mod blueprint;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Encodes a member's name as a segment.
+/// Encodes the name of a JSON member as one segment of a JSON pointer.
 ///
 /// ```
 /// assert_eq!(tenantry_core::pointer::segment("a/b~c"), "a~1b~0c");
@@ -11,7 +11,7 @@ pub fn segment(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// Decodes a segment into the member's name.
+/// Decodes one segment of a JSON pointer into the name of the JSON member.
 ///
 /// ```
 /// assert_eq!(tenantry_core::pointer::name("a~1b~0c"), "a/b~c");
@@ -20,7 +20,8 @@ pub fn name(segment: &str) -> Cow<'_, str> {
     if segment.contains('~') { segment.replace("~1", "/").replace("~0", "~").into() } else { segment.into() }
 }
 
-/// Whether `pointer` equals `outer` or points below it. Case is ignored, as Azure ignores it in names of members.
+/// Whether the JSON pointer `pointer` equals `outer` or points to something within it. Case is ignored, as Azure
+/// ignores it in the names of members.
 ///
 /// ```
 /// use tenantry_core::pointer::is_within;

@@ -1,17 +1,17 @@
-//! JSON as the properties of one entity.
+//! Stores JSON in the properties of one entity.
 //!
-//! Bytes are stored in binary properties, not in text: Table Storage counts a text's characters twice, and an entity
-//! holds 1 MiB (Microsoft, "Understanding the Table service data model"; the formula is that of "How the size of an
-//! entity is calculated in Windows Azure table storage"). Azurite does not check the size, so it is checked here.
+//! Bytes are stored in binary properties, not in text: Table Storage counts two bytes per character of a text, and an
+//! entity holds 1 MiB (Microsoft, "Understanding the Table service data model"; the formula is that of "How the size of
+//! an entity is calculated in Windows Azure table storage"). Azurite does not check the size, so this module does.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
 use super::service::Entity;
 
-/// Bytes in one property, which holds at most 64 KiB.
+/// How many bytes one property gets. Table Storage allows 64 KiB.
 const PART_BYTES: usize = 60 * 1024;
-/// The largest entity.
+/// The largest entity that Table Storage accepts, in bytes.
 const MAX_ENTITY_BYTES: usize = 1 << 20;
 
 /// Stores bytes in as many properties as they need.
@@ -23,10 +23,10 @@ pub(super) fn pack(entity: &mut Entity, bytes: &[u8]) {
     }
 }
 
-/// The bytes that [`pack`] stored.
+/// Returns the bytes that [`pack`] stored.
 ///
 /// # Errors
-/// What is wrong with them, for people.
+/// A text for people that says what is wrong with the properties.
 pub(super) fn unpack(entity: &Entity) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     for number in 0.. {
@@ -43,15 +43,15 @@ fn part_name(number: usize) -> String {
     format!("D{number:02}")
 }
 
-/// A property that is text.
+/// Returns a property that is a text.
 pub(super) fn text<'a>(entity: &'a Entity, name: &str) -> Option<&'a str> {
     entity.get(name)?.as_str()
 }
 
-/// Refuses an entity that Table Storage would refuse, with so many bytes still to be added.
+/// Checks that Table Storage accepts the size of an entity, to which `to_come` bytes are still to be added.
 ///
 /// # Errors
-/// How large it is, for people.
+/// A text for people that says how large the entity is.
 pub(super) fn check_size(entity: &Entity, to_come: usize) -> Result<(), String> {
     let bytes = size(entity) + to_come;
     if bytes > MAX_ENTITY_BYTES {
@@ -62,11 +62,11 @@ pub(super) fn check_size(entity: &Entity, to_come: usize) -> Result<(), String> 
     Ok(())
 }
 
-/// The size as Table Storage counts it: four bytes and twice the keys' characters; eight bytes, twice the name's
-/// characters and the value for each property. A text's value is four bytes and twice its characters, a binary one's
-/// four bytes and itself.
+/// The size of an entity as Table Storage counts it: four bytes, and two for each character of the keys; for each
+/// property eight bytes, two for each character of its name, and its value. The value of a text counts four bytes and
+/// two for each character, that of a binary property four bytes and its length.
 fn size(entity: &Entity) -> usize {
-    /// The time of the last change, which Table Storage adds.
+    /// The property with the time of the last change, which Table Storage adds.
     const TIMESTAMP: usize = 8 + 2 * "Timestamp".len() + 8;
     let mut bytes = 4 + TIMESTAMP;
     for (name, value) in entity {

@@ -1,22 +1,24 @@
-//! The index of what is due, kept without transactions.
+//! The index of the documents that are due, kept consistent without transactions.
 //!
-//! Table Storage changes one entity at a time across tables, so an index entry and the document that it points to can't
+//! Table Storage has no transaction over several tables, so an index entry and the document that it points to can't
 //! change together. Instead, this invariant holds: **a document with a due instant names an entry of the index that
-//! exists and has that instant or an earlier one.** An entry's name ends in the id of the save that made it, so no two
-//! saves use the same name.
+//! exists and has that instant or an earlier one.** The name of an entry ends in the id of the save that made it, so no
+//! two saves use the same name.
 //!
-//! A save makes an entry if it needs one, then saves the document that names it, then deletes the entry that the
-//! replaced version named. An entry that is at most [`SLACK`] before the new instant is kept, so that extending a lease
-//! at every save costs nothing here. A crash after the first write leaves an entry that no document names; a crash
-//! after the second leaves the old one, which no document names either. No crash leaves a document without its entry.
+//! A save makes an entry if it needs a new one, then saves the document that names the entry, then deletes the entry
+//! that the replaced version named. An entry that is at most [`SLACK`] before the new instant is kept, so that
+//! extending a lease at every save needs no new entry. A crash after the first of these writes leaves an entry that no
+//! document names; a crash after the second leaves the old entry, which no document names either. No crash leaves a
+//! document without its entry.
 //!
-//! [`Service::due`] reads the entries up to now, and the head of the document of each. An entry that is named by a due
-//! document: the document is due. Named, but due later: the entry is early and is skipped. Not named: it is deleted,
-//! but only if the save that made it can't succeed any more. The entry says which version that save is to replace, and
-//! versions never repeat: if the current one is another, that save has failed, even if it is still on its way. No later
-//! save can name the entry either, because it is only named by the save that made it and by versions that follow that
-//! one. While the version is the one that the entry waits for, the entry is kept; the next save of the document changes
-//! that. So reading the index writes to no document, and never disturbs a worker.
+//! [`Service::due`] reads the entries up to now, and for each of them the head of its document. If the document names
+//! the entry and is due, the document is returned. If the document names the entry but is due later, the entry is early
+//! and is skipped. If the document does not name the entry, the entry is deleted, but only once the save that made it
+//! can't succeed any more. The entry has the version that this save is to replace, and versions never repeat: if the
+//! current version is another one, the save has failed or will fail, even if its request is still in flight. No later
+//! save can name the entry either, because only the save that made it and versions that follow from that save name it.
+//! As long as the current version is the one in the entry, the entry is kept; the next save of the document changes the
+//! version. So reading the index writes to no document and never disturbs a worker.
 
 use std::collections::BTreeSet;
 
@@ -31,41 +33,43 @@ use super::{
 };
 use crate::ports::{Due, StoreError};
 
-/// How early an entry may be, in milliseconds. Longer than a lease, so that a busy tenant makes few entries; short, so
-/// that reading finds few that are not due yet.
+/// How much earlier than its document an entry may be due, in milliseconds. It is longer than a lease, so that a busy
+/// tenant makes few entries, and short, so that a read of the index finds few entries that are early.
 const SLACK: i64 = 300_000;
-/// The only partition of the index, which is read from its beginning.
+/// The only partition of the index; its rows are ordered by their instants.
 const PARTITION: &str = "due";
-/// Entries per page.
+/// How many entries a page of the index has.
 const PAGE: usize = 100;
-/// How many heads are read at once.
+/// How many documents' heads are read in parallel.
 const AT_ONCE: usize = 8;
-/// How many bytes the name of an entry adds to an entity at most; the entity's size is checked before that.
+/// The most bytes that the name of an entry adds to a document's entity, whose size is checked before the entry is
+/// made.
 pub(super) const NAMED_BYTES: usize = 2 << 10;
 
-/// An entry, as named by a document.
+/// An entry of the index, as a document names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// `<instant in milliseconds, 15 digits>_<t or r>_<key>_<id of the save>`.
+    /// The row key: `<instant in milliseconds, 15 digits>_<t or r>_<key>_<id of the save>`.
     pub(super) row: String,
-    /// Its version, which is needed to delete it.
+    /// The version of the entry, which is needed to delete it.
     pub(super) etag: String,
 }
 
 impl Entry {
-    /// The entry that an entity names.
+    /// Returns the entry that a document's entity names.
     pub(super) fn named_in(entity: &Entity) -> Option<Self> {
         let (row, etag) = text(entity, "DueRow").zip(text(entity, "DueTag"))?;
         Some(Self { row: row.to_owned(), etag: etag.to_owned() })
     }
 
-    /// Stores the name of this entry in an entity.
+    /// Stores the name of this entry in a document's entity.
     pub(super) fn name_in(&self, entity: &mut Entity) {
         entity.insert("DueRow".to_owned(), self.row.as_str().into());
         entity.insert("DueTag".to_owned(), self.etag.as_str().into());
     }
 
-    /// Whether its instant is early enough for something due at this instant, and not too early.
+    /// Whether this entry can serve a document that is due at an instant: the entry is not later, and at most [`SLACK`]
+    /// earlier.
     pub(super) fn serves(&self, due_at: Timestamp) -> bool {
         self.at().is_some_and(|at| (at..=at + SLACK).contains(&due_at.as_millisecond()))
     }
@@ -75,7 +79,8 @@ impl Entry {
         self.row.split('_').next()?.parse().ok()
     }
 
-    /// The document that it points to. A key may contain underscores; the parts around it do not.
+    /// The kind and the key of the document that the entry points to. A key may contain underscores; the other parts do
+    /// not.
     fn points_to(&self) -> Option<(RowKind, &str)> {
         let (_, rest) = self.row.split_once('_')?;
         let (kind, rest) = rest.split_once('_')?;
@@ -88,13 +93,14 @@ impl Entry {
     }
 }
 
-/// Milliseconds in 15 digits, so that text is sorted like time; an instant before 1970 becomes 1970.
+/// An instant as milliseconds in 15 digits, so that the texts sort like the instants; an instant before 1970 becomes
+/// 1970.
 fn digits(at: Timestamp) -> String {
     format!("{:015}", at.as_millisecond().max(0))
 }
 
 impl Service {
-    /// Makes the entry of a save, so that the document is found when it is due.
+    /// Makes the entry for a save, so that the document is found when it is due.
     pub(super) async fn make_entry(&self, save: &Save<'_>, due_at: Timestamp) -> Result<Entry, TableError> {
         let Save { kind, key, id: save_id, seen } = save;
         let kind = if kind.table == Table::Tenants { "t" } else { "r" };
@@ -103,7 +109,7 @@ impl Service {
         let entity = Entity::from_iter([("For".to_owned(), Value::from(seen.unwrap_or_default()))]);
         let etag = match self.insert(row_key, entity).await {
             Ok(etag) => etag,
-            // A try without an answer may have made it; no other save makes one of this name.
+            // An earlier try without an answer may have made the entry; no other save makes one of this name.
             Err(error @ (TableError::Conflict | TableError::Unknown(_))) => {
                 self.get(row_key, Some("For")).await?.ok_or(error)?.1
             }
@@ -112,8 +118,8 @@ impl Service {
         Ok(Entry { row, etag })
     }
 
-    /// Deletes an entry that no document names or will name, if there is one. If that fails, a later read of the index
-    /// does it.
+    /// Deletes an entry that no document names or will name. If that fails, a later read of the index deletes the
+    /// entry.
     pub(super) async fn drop_entry(&self, entry: Option<&Entry>) {
         let Some(entry) = entry else { return };
         let row_key = RowKey { table: Table::Due, partition: PARTITION, row: &entry.row };
@@ -123,7 +129,7 @@ impl Service {
         }
     }
 
-    /// What is due, the longest overdue first.
+    /// The documents that are due, the longest overdue first.
     pub(super) async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Due>, StoreError> {
         let mut found: BTreeSet<(i64, Due)> = BTreeSet::new();
         let mut from = None;
@@ -131,14 +137,15 @@ impl Service {
             return Ok(Vec::new());
         }
         'pages: loop {
-            // The character after the digits of this millisecond: the names continue with a lower one.
+            // The row keys continue with `_` after the digits, which sorts before `a`, so the filter includes this
+            // millisecond.
             let filter = format!("PartitionKey eq '{PARTITION}' and RowKey lt '{}a'", digits(now));
             let (page, next) = self.page(Table::Due, filter, PAGE, from).await?;
             let reads = stream::iter(page).map(|entity| self.resolve(entity)).buffered(AT_ONCE);
             let mut reads = std::pin::pin!(reads);
             while let Some(read) = reads.next().await {
                 let Some((entry_at, found_due)) = read? else { continue };
-                // Nothing is due before its entry, so no later entry can be earlier.
+                // No document is due before its entry, so no later entry can belong to a document that is due earlier.
                 if found.iter().nth(limit - 1).is_some_and(|(at, _)| *at <= entry_at) {
                     break 'pages;
                 }
@@ -152,8 +159,8 @@ impl Service {
         Ok(found.into_iter().take(limit).map(|(_, due)| due).collect())
     }
 
-    /// An entry's instant, and the document that it points to with its due instant, if that document names the entry;
-    /// deletes the entry if its save has failed.
+    /// Returns an entry's instant and, if the document that the entry points to names it, that document with its due
+    /// instant. Deletes the entry if its save has failed.
     async fn resolve(&self, entity: Entity) -> Result<Option<(i64, Option<(i64, Due)>)>, StoreError> {
         let property = |name| text(&entity, name).unwrap_or_default().to_owned();
         let entry = Entry { row: property("RowKey"), etag: property("odata.etag") };
@@ -162,7 +169,7 @@ impl Service {
             return Ok(None);
         };
         let Some(Head { version, due_at, .. }) = self.head(kind, key).await? else {
-            // It waits for the first version, whose save may still succeed.
+            // The save that made the entry creates the document, and may still succeed.
             return Ok(Some((at, None)));
         };
         if version.entry.as_ref().is_some_and(|named| named.row == entry.row) {

@@ -1,8 +1,9 @@
-//! Saves one entity on one condition, with a reliable answer.
+//! Saves one entity on condition of its version, and finds out reliably whether the save succeeded.
 //!
-//! Each save writes an id of its own into the entity. After no answer, or a refusal of a repeat, the writer reads the
-//! entity: its id means that it has saved; another version than the one it had read means that it has not and never
-//! will, because the condition can't hold any more; the same version means that the outcome is still unknown.
+//! Each save writes an id of its own into the entity. If there was no answer, or a repeated request was refused, the
+//! writer reads the entity. If the entity has the id of the save, the save has succeeded. If the entity has another
+//! version than the one that was to be replaced, the save has failed and can't succeed later, because its condition
+//! does not hold any more. If the version is still the same, the outcome is unknown.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -14,16 +15,16 @@ use super::{
 };
 use crate::ports::{ETag, StoreError, Stored};
 
-/// A kind of row that is saved by compare-and-swap, one per partition.
+/// A kind of row that is saved by compare-and-swap; each partition has one such row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RowKind {
     pub(super) table: Table,
     row: &'static str,
 }
 
-/// Tenants' documents.
+/// The rows with tenants' documents.
 pub(super) const TENANTS: RowKind = RowKind { table: Table::Tenants, row: "document" };
-/// Request records.
+/// The rows with request records.
 pub(super) const REQUESTS: RowKind = RowKind { table: Table::Requests, row: "record" };
 
 impl RowKind {
@@ -37,28 +38,28 @@ pub(super) struct Draft<'a> {
     pub(super) key: &'a str,
     pub(super) json: String,
     pub(super) due_at: Option<Timestamp>,
-    /// Readable properties beside the bytes.
+    /// Properties for people who read the table; the program does not read them.
     pub(super) plain: Vec<(&'static str, String)>,
 }
 
-/// One attempt to save: the key, and the version to be replaced.
+/// One attempt to save a row.
 pub(super) struct Save<'a> {
     pub(super) kind: RowKind,
     pub(super) key: &'a str,
-    /// The id of this save, different even for the same content.
+    /// The id of this save. Two saves of the same content have different ids.
     pub(super) id: String,
-    /// The version to be replaced; `None` if there must be none yet.
+    /// The version to be replaced; `None` if the row must not exist yet.
     pub(super) seen: Option<&'a str>,
 }
 
-/// The properties of an entity without its bytes.
+/// The properties of an entity, without its content.
 pub(super) struct Head {
     pub(super) version: Version,
     pub(super) due_at: Option<Timestamp>,
     save_id: String,
 }
 
-/// The properties of a [`Head`].
+/// The names of the properties that a [`Head`] is read from.
 const HEAD: &str = "SaveId,DueAt,DueRow,DueTag";
 
 impl Head {
@@ -71,8 +72,8 @@ impl Head {
     }
 }
 
-/// The version of an entity: that of Table Storage, and the index entry that this version names, so that the next save
-/// need not read it first.
+/// The version of an entity: the ETag of Table Storage, and the index entry that this version names, so that the next
+/// save need not read it first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Version {
     pub(super) etag: String,
@@ -80,7 +81,7 @@ pub(super) struct Version {
 }
 
 impl Version {
-    /// The version for the port, as lines: no part contains a line break.
+    /// The version as the store's callers get it: one line per part, because no part contains a line break.
     fn to_etag(&self) -> ETag {
         ETag(match &self.entry {
             Some(entry) => format!("{}\n{}\n{}", self.etag, entry.row, entry.etag),
@@ -97,7 +98,7 @@ impl Version {
 }
 
 impl Service {
-    /// The bytes under a key, or why they can't be read.
+    /// Reads the content under a key, or says why it can't be read; `None` if there is no such row.
     pub(super) async fn load(
         &self,
         kind: RowKind,
@@ -107,13 +108,13 @@ impl Service {
         Ok(Some(Stored { value: unpack(&entity), etag: Head::of(&entity, etag).version.to_etag() }))
     }
 
-    /// The head of an entity.
+    /// Reads the head of an entity; `None` if there is no such entity.
     pub(super) async fn head(&self, kind: RowKind, key: &str) -> Result<Option<Head>, TableError> {
         let got = self.get(kind.row_key(key), Some(HEAD)).await?;
         Ok(got.map(|(entity, etag)| Head::of(&entity, etag)))
     }
 
-    /// Saves against the version that was read.
+    /// Saves a row against the version that was read, and returns the new version.
     pub(super) async fn save(
         &self,
         kind: RowKind,
@@ -144,7 +145,7 @@ impl Service {
         let etag = match saved {
             Ok(etag) => etag,
             Err(TableError::Refused(why)) => {
-                // A refused save stays refused, whenever it arrives.
+                // Table Storage refuses this entity whenever it arrives, so the entry will never be named.
                 self.drop_entry(made).await;
                 return Err(StoreError::Refused(why));
             }
@@ -154,7 +155,7 @@ impl Service {
         Ok(Version { etag, entry }.to_etag())
     }
 
-    /// Finds out the result of a save, and returns the version that it made.
+    /// Finds out the result of a save that ended with an error, and returns the version that the save made.
     async fn settle(
         &self,
         save: &Save<'_>,
@@ -176,13 +177,13 @@ impl Service {
         };
         match &head {
             Some(head) if head.save_id == save.id => return Ok(head.version.etag.clone()),
-            // Unchanged: the save may still be on its way.
+            // The version is unchanged: the save may still be in flight.
             Some(head) if Some(head.version.etag.as_str()) == save.seen => return Err(unknown(why)),
             None if save.seen.is_none() => return Err(unknown(why)),
             Some(_) | None => {}
         }
-        // The condition can't hold any more. The entry is deleted, unless the current version names it: then the save
-        // did succeed, and another writer has saved since.
+        // The condition of the save can't hold any more. The entry is deleted, unless the current version names it:
+        // then the save did succeed, and another writer has saved since.
         let named = head.and_then(|head| head.version.entry);
         self.drop_entry(made.filter(|made| named.as_ref() != Some(*made))).await;
         Err(StoreError::Overtaken)

@@ -1,14 +1,15 @@
-//! The state in Table Storage: documents, request records, history, texts of blueprints, and an index of what is due.
+//! The state in Table Storage: tenant documents, request records, history, blueprint texts, and an index of the
+//! documents that are due.
 //!
 //! | table | partition | row | holds |
 //! | --- | --- | --- | --- |
-//! | `…tenants` | the tenant's id | `document` | its document, in binary properties |
-//! | `…requests` | the request's key | `record` | its record |
-//! | `…due` | `due` | instant, kind, key, save | the version that its save is to replace |
+//! | `…tenants` | the tenant's id | `document` | the tenant's document, in binary properties |
+//! | `…requests` | the request's key | `record` | the request record |
+//! | `…due` | `due` | instant, kind, key, save | the version that the save is to replace |
 //! | `…history` | the tenant's id | counted down, so that the newest is first | one row of history |
-//! | `…blueprints` | the digest, with a hyphen for its colon | `source` | a blueprint's text, in binary properties |
+//! | `…blueprints` | the digest, with a hyphen for the colon | `source` | a blueprint's text, in binary properties |
 //!
-//! A table is created when the first entity is inserted. No batch is ever sent, and no write without a condition.
+//! A table is created when its first entity is inserted. Batches are never sent, and every write has a condition.
 
 mod entity;
 mod index;
@@ -39,26 +40,26 @@ use super::{
 };
 use crate::ports::{Clock, Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored, Unreadable};
 
-/// The largest answer that is read, in bytes: a page of the largest documents, as base64 within JSON.
+/// The largest answer that is read, in bytes. It holds a page of the largest documents, as base64 within JSON.
 const MAX_REPLY_BYTES: usize = 24 << 20;
-/// Documents per page, so that its answer stays below that limit.
+/// Documents per page, so that a page stays below [`MAX_REPLY_BYTES`].
 const DOCUMENTS_IN_PAGE: usize = 16;
 /// History rows per page.
 const ROWS_IN_PAGE: usize = 200;
-/// How many history rows are written at once.
+/// How many history rows are written in parallel.
 const ROWS_AT_ONCE: usize = 8;
 
-/// The row of a blueprint's text.
+/// The row key of a blueprint's text.
 const SOURCE: &str = "source";
 
-/// The path of Azurite's account, whose name and key are public.
+/// The path of the account of Azurite, Microsoft's storage emulator. The account's name and key are public.
 const EMULATOR_PATH: &str = "/devstoreaccount1";
 
-/// The address of the tables.
+/// The address and the names of the tables.
 #[derive(Debug, Clone)]
 pub struct TablesSettings {
-    /// The account's endpoint, e.g. `https://contoso.table.core.windows.net`; at a loopback address, by plain HTTP, it
-    /// is Azurite, whose account and key are public.
+    /// The storage account's table endpoint, e.g. `https://contoso.table.core.windows.net`. A plain http address on
+    /// this machine is taken for Azurite, whose account and key are public.
     pub endpoint: Url,
     /// The prefix of the tables' names: letters and digits, a letter first, e.g. `tenantry`. Case is ignored.
     pub prefix: String,
@@ -67,13 +68,13 @@ pub struct TablesSettings {
 /// Why the settings are invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadTables {
-    /// Not the endpoint of a storage account.
+    /// The endpoint is not that of a storage account.
     #[error(
         "a table endpoint is https://ACCOUNT.table.core.windows.net or of that form, or Azurite's http://127.0.0.1:PORT; it \
          has no query or user, and no path but Azurite's account"
     )]
     Endpoint,
-    /// Not a valid prefix of a table's name.
+    /// The prefix is not a valid beginning of a table's name.
     #[error("the beginning of the tables' names has one to forty letters and digits, a letter first")]
     Prefix,
 }
@@ -84,8 +85,8 @@ pub struct TableState {
 }
 
 impl TableState {
-    /// A store in these tables. Nothing is sent to the service yet, and nothing created. The client's timeout is that
-    /// of one try; Azurite is sent no token.
+    /// Creates a store in these tables. Nothing is sent to the service, and no table is created, until the first use.
+    /// The timeout of `client` applies to each try. No token is sent to Azurite.
     ///
     /// # Errors
     /// [`BadTables`] for invalid settings.
@@ -106,7 +107,7 @@ impl TableState {
     }
 }
 
-/// The account behind an endpoint, and its credential: a token, or the public key for Azurite only.
+/// The account behind an endpoint, and its credential: a token, or for Azurite the public key.
 fn account(endpoint: &Url, tokens: Arc<Tokens>) -> Result<(CloudLocation, StorageCredentials), BadTables> {
     let host = endpoint.host_str().ok_or(BadTables::Endpoint)?;
     // Azurite's endpoints name its account in the path.
@@ -137,7 +138,7 @@ fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Refused(error.to_string()))
 }
 
-/// Parses what [`Service::load`] found; with its version if it is unreadable.
+/// Parses what [`Service::load`] found. The error for an unreadable value has its version.
 fn read<T, E: ToString>(
     stored: Option<Stored<Result<Vec<u8>, String>>>,
     read: impl FnOnce(&[u8]) -> Result<T, E>,
@@ -149,7 +150,7 @@ fn read<T, E: ToString>(
     }
 }
 
-/// A row of the tenants' table; `None` if its key is no id.
+/// Reads a row of the tenants' table; `None` if its key is no valid tenant id.
 fn listed(entity: &Entity) -> Option<Listed> {
     let key = text(entity, "PartitionKey").unwrap_or_default();
     let Ok(id) = key.parse::<TenantId>() else {
@@ -162,7 +163,7 @@ fn listed(entity: &Entity) -> Option<Listed> {
     })
 }
 
-/// A row of history; `None` if it can't be read.
+/// Reads a history row; `None` if it can't be read, which is logged.
 fn history_row(entity: &Entity) -> Option<HistoryRow> {
     let row =
         unpack(entity).and_then(|json| serde_json::from_slice(&json).map_err(|error| error.to_string()));
@@ -174,18 +175,18 @@ fn history_row(entity: &Entity) -> Option<HistoryRow> {
     .ok()
 }
 
-/// The key of a blueprint's text: a key can't contain a colon.
+/// The partition key of a blueprint's text: the digest with a hyphen instead of the colon, which a key can't contain.
 fn blueprint_key(digest: &str) -> String {
     digest.replace(':', "-")
 }
 
-/// The row key of a history row: newer rows come first.
+/// The row key of a history row. It counts down, so that newer rows come first.
 fn row_key(number: u64) -> String {
     format!("{:020}", u64::MAX - number)
 }
 
 impl TableState {
-    /// Up to `limit` entities of a query that `take` accepts, read page by page.
+    /// Reads the entities of a query page by page, until `take` has accepted `limit` of them.
     async fn query<T>(
         &self,
         table: Table,
@@ -258,7 +259,7 @@ impl StateStore for TableState {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         Box::pin(async move {
-            // Each id sorts after the empty text.
+            // Every id sorts after the empty text.
             let filter = format!("PartitionKey gt '{}'", after.map_or("", TenantId::as_str));
             self.query(Table::Tenants, &filter, (DOCUMENTS_IN_PAGE, limit), listed).await
         })

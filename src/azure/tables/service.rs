@@ -1,8 +1,10 @@
-//! The subset of `azure_data_tables` that works: create a table; insert, get, update, merge, delete one entity; query.
+//! The operations of `azure_data_tables` that this program uses: create a table; insert, get, update, delete one
+//! entity; query.
 //!
-//! The crate has faults (in batches, in quoting keys, in recognizing whether a batch succeeded), and there will be no
-//! later release. What is used here was tried against Azurite. A write is always an insert or carries the version that
-//! it replaces, so it may be repeated at any time; a name is checked before it becomes part of a URL.
+//! Other parts of the crate have faults (batches, the quoting of keys, recognizing whether a batch succeeded), and
+//! there will be no later release. The operations here were tried against Azurite. A write is always an insert or has
+//! the version that it replaces, so it may be repeated at any time. Each key is checked before it becomes part of a
+//! URL.
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -19,16 +21,16 @@ use tenantry_core::time::saturating_add;
 use super::super::bridge::LegacyTransport;
 use crate::ports::{Clock, StoreError};
 
-/// How often a request without an answer is sent. A refusal for load is retried by the transport below, which knows how
-/// long the service asks to wait.
+/// How often a request without an answer is sent at most. The transport below retries a refusal for load, because it
+/// knows how long the service asks to wait.
 const TRIES: u32 = 3;
-/// The pause before the second try; the third follows after twice as long.
+/// The pause before the second try; the pause before the third is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// An entity's properties, including its keys.
+/// The properties of an entity, including its keys.
 pub(super) type Entity = Map<String, Value>;
 
-/// One of the tables.
+/// One of the tables of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Table {
     Tenants,
@@ -50,7 +52,7 @@ impl Table {
     }
 }
 
-/// The key of an entity.
+/// The table, the partition key and the row key of an entity.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RowKey<'a> {
     pub(super) table: Table,
@@ -63,11 +65,11 @@ pub(super) struct RowKey<'a> {
 pub(super) enum TableError {
     /// There is no such entity, or no such table.
     Absent,
-    /// There is one already, or another version of it.
+    /// The entity exists already, or it has another version.
     Conflict,
-    /// Permanently refused.
+    /// Table Storage refuses the request permanently.
     Refused(String),
-    /// There is no answer, or an unusable one: it may have been done.
+    /// There is no answer, or one that does not say whether the request was carried out; it may have been.
     Unknown(String),
 }
 
@@ -105,7 +107,7 @@ impl TableError {
     }
 }
 
-/// The tables of one deployment.
+/// A client for the tables of one deployment.
 pub(super) struct Service {
     client: TableServiceClient,
     prefix: String,
@@ -127,7 +129,7 @@ impl Service {
         Self { client, prefix, clock }
     }
 
-    /// The entity, limited to the named properties if there are any, and its version.
+    /// Reads an entity and its version; `None` if there is none. `only` limits the properties that are read.
     pub(super) async fn get(
         &self,
         row_key: RowKey<'_>,
@@ -153,7 +155,7 @@ impl Service {
         let insert = table.insert::<Entity, Entity>(entity).map_err(|error| TableError::of(&error))?;
         let mut done = self.retrying(|| insert.clone().into_future()).await;
         if matches!(done, Err(TableError::Absent)) {
-            // Another process may create it at the same time.
+            // Another process may create the table at the same time.
             let create = table.create();
             match self.retrying(|| create.clone().into_future()).await {
                 Ok(_) | Err(TableError::Conflict) => {}
@@ -164,7 +166,7 @@ impl Service {
         done.map(|inserted| inserted.etag.to_string())
     }
 
-    /// Replaces an entity of the given version, and returns the new one.
+    /// Replaces an entity if it has the given version, and returns the new version.
     pub(super) async fn update(
         &self,
         row_key: RowKey<'_>,
@@ -177,15 +179,15 @@ impl Service {
         self.retrying(|| update.clone().into_future()).await.map(|updated| updated.etag.to_string())
     }
 
-    /// Deletes an entity of the given version.
+    /// Deletes an entity if it has the given version.
     pub(super) async fn delete(&self, row_key: RowKey<'_>, version: &str) -> Result<(), TableError> {
         let condition = IfMatchCondition::Etag(Etag::from(version));
         let delete = self.entity(row_key)?.delete().if_match(condition);
         self.retrying(|| delete.clone().into_future()).await.map(|_| ())
     }
 
-    /// One page of the entities that match a filter, ordered by key, and where the next page begins. A page may be
-    /// empty without being the last.
+    /// Reads one page of the entities that match a filter, ordered by key, and returns where the next page begins. A
+    /// page may be empty without being the last one. A table that does not exist is empty.
     pub(super) async fn page(
         &self,
         table: Table,
@@ -214,7 +216,7 @@ impl Service {
         }
     }
 
-    /// Sends until there is an answer, at most [`TRIES`] times.
+    /// Sends a request until there is an answer, at most [`TRIES`] times.
     async fn retrying<'a, T>(
         &self,
         send: impl Fn() -> BoxFuture<'a, azure_core_legacy::Result<T>> + Send,
@@ -247,7 +249,7 @@ impl Service {
 /// Where the next page of a query begins: a partition and usually a row.
 pub(super) type NextPage = (String, Option<String>);
 
-/// Whether a repeat may be answered differently.
+/// Whether a repeated request may get another answer.
 fn may_pass(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Io => true,
@@ -258,7 +260,7 @@ fn may_pass(error: &Error) -> bool {
     }
 }
 
-/// Checks that nothing in a name has a meaning in a URL. The crate would insert a quote unescaped, and so address
+/// Checks that no character of a key has a meaning in a URL. The crate would insert a quote unescaped, and so address
 /// another entity.
 fn check(row_key: RowKey<'_>) -> Result<(), TableError> {
     for key in [row_key.partition, row_key.row] {
@@ -274,5 +276,5 @@ fn check(row_key: RowKey<'_>) -> Result<(), TableError> {
     Ok(())
 }
 
-/// The longest key, in characters; Table Storage takes 512 (1 KiB in UTF-16).
+/// The longest key, in characters. Table Storage allows 512 (1 KiB in UTF-16).
 const MAX_KEY: usize = 256;

@@ -1,4 +1,4 @@
-//! `tenantry cloud`: the simulated Azure alone, for a `tenantry serve` with the settings for Azure.
+//! `tenantry cloud`: runs the simulated Azure alone, for a `tenantry serve` with the settings for Azure.
 
 use std::{
     net::SocketAddr,
@@ -29,17 +29,17 @@ use crate::{
 
 /// Run the simulated Azure alone, on loopback
 ///
-/// Prints the settings with which `tenantry serve` runs against it. It accepts only the tokens that its own identity
-/// endpoint issues, and allows only what the roles that are derived from the blueprints allow.
+/// Prints the settings with which `tenantry serve` uses the simulated Azure. The simulated Azure accepts only the
+/// tokens of its own identity endpoint, and allows only the actions in the roles that are derived from the blueprints.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
-    /// The port
+    /// The port to listen on
     #[arg(long, default_value_t = 7073)]
     port: u16,
-    /// The folder of its state [default: .tenantry]
+    /// The folder of the simulated Azure's state [default: .tenantry]
     #[arg(long)]
     data: Option<PathBuf>,
-    /// `max`, or how many times faster than Azure
+    /// The simulated Azure's speed: `max`, or how many times faster than Azure [default: 200]
     #[arg(long)]
     speed: Option<String>,
 }
@@ -79,12 +79,12 @@ pub(super) async fn run(args: Args, config: Config) -> ExitCode {
     ended(served)
 }
 
-/// Writes the file of stamps that tenants can be placed on; returns its absolute path, because `serve` may start
-/// elsewhere.
+/// Writes the file of stamps that tenants can be placed on. Returns its absolute path, because `tenantry serve` may
+/// start in another folder.
 fn write_stamps(data: &Path) -> Result<PathBuf, CloudError> {
     let file = data.join("stamps.json");
     let write = || {
-        // Renamed at the end, so that no reader sees half of it.
+        // The file is renamed once it is complete, so that no reader sees a part of it.
         let unfinished = data.join("stamps.json.new");
         std::fs::write(&unfinished, format!("{:#}\n", json!([local_stamp()])))?;
         std::fs::rename(&unfinished, &file)?;
@@ -93,7 +93,7 @@ fn write_stamps(data: &Path) -> Result<PathBuf, CloudError> {
     write().map_err(|error| CloudError::Serve(format!("{} can't be written: {error}", file.display())))
 }
 
-/// The settings for Azure that refer to this cloud, and to an Azurite on its usual port for the state.
+/// The settings with which `tenantry serve` uses this simulated Azure, and an Azurite on its usual port for the state.
 fn settings_of_serve(address: SocketAddr, secret: &str, stamps: &Path) -> [(&'static str, String); 16] {
     let url = format!("http://{address}");
     [
@@ -112,7 +112,7 @@ fn settings_of_serve(address: SocketAddr, secret: &str, stamps: &Path) -> [(&'st
         ("TENANTRY_LOGIN", url.clone()),
         ("TENANTRY_INFERENCE", url),
         ("TENANTRY_STAMPS", stamps.display().to_string()),
-        // No host receives from the simulated queues, so wake-ups that are sent there would only pile up.
+        // No host receives from the simulated queues, so wake-ups would only accumulate there.
         ("TENANTRY_WAKEUPS", "sweep".to_owned()),
     ]
 }

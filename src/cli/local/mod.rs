@@ -1,5 +1,5 @@
-//! Commands on the local environment, which needs no Azure. A package for Azure is built without it
-//! (docs/decisions/0034-package.md) and has `no_local` instead.
+//! The commands of the local environment, which needs no Azure. The package for Azure is built without this module and
+//! has `no_local` instead (docs/decisions/0034-package.md).
 
 mod cloud;
 mod play;
@@ -15,7 +15,7 @@ pub(super) use self::serve::serve;
 use crate::config::{AzureConfig, Config};
 use azure_sim::{Speed, local_stamp};
 
-/// The commands that need it.
+/// The commands that need the local environment or the simulated Azure.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Local(play::Args),
@@ -29,12 +29,13 @@ pub(super) async fn run(command: Command, config: Config) -> ExitCode {
     }
 }
 
-/// The stamps that tenants are placed on by default.
+/// The stamps to use if none are set: the one of the local environment.
 pub(super) fn stamps() -> Vec<Value> {
     vec![local_stamp()]
 }
 
-/// The visibility lag of new objects, where a simulated Azure of known speed replaces the real one.
+/// How long a new object may be missing from reads, if a simulated Azure of known speed replaces Azure; otherwise
+/// `None`.
 pub(super) fn visibility(azure: &AzureConfig) -> Option<Duration> {
     let speed: Speed = azure.stand_in_speed.as_ref()?.parse().ok()?;
     Some(speed.replication_lag() * 2)

@@ -1,4 +1,4 @@
-//! `tenantry local`: everything in one process, without any Azure.
+//! `tenantry local`: runs everything in one process, without Azure.
 
 use std::{collections::BTreeSet, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -24,19 +24,19 @@ use crate::{
     ports::{Clock as _, SystemClock},
 };
 
-/// Run everything here: queue, state, simulated Azure, host
+/// Run everything on this machine: queue, state, simulated Azure, host
 ///
-/// With FILES, sends them to the request queue as a signup app would, shows progress, and ends with a table once all
-/// are settled. Without, serves until Ctrl-C.
+/// With FILES, sends the requests to the queue as a signup app does, shows progress, prints a table once all are
+/// settled, and ends. Without FILES, serves until Ctrl-C.
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     /// Requests, one JSON file each, bare or as a CloudEvent
     files: Vec<PathBuf>,
-    /// The folder of the state; kept between runs [default: .tenantry]
+    /// The folder of the state, which is kept between runs [default: .tenantry]
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Continue although the state and the simulated Azure of the folder do not match, because one is missing or an
-    /// older copy: every tenant is read again, and those of which nothing exists are deleted
+    /// Continue although the folder's state and simulated Azure do not match, because one of them is missing or an
+    /// older copy: every tenant is read again, and tenants without objects in the simulated Azure are deleted
     #[arg(long)]
     adopt_state: bool,
     /// The port of the HTTP functions; 0 takes any free one
@@ -62,9 +62,10 @@ pub(in crate::cli) struct Args {
     json: bool,
 }
 
-/// How often progress is read.
+/// The interval at which progress is read.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-/// How often the deliveries are checked before the end: a webhook that does not answer gets the rest in the next run.
+/// How many times the program checks, before it ends, whether all events are delivered. A webhook that does not answer
+/// gets the others in the next run.
 const DELIVERY_CHECKS: u32 = 150;
 
 pub(super) async fn run(args: Args, config: Config) -> ExitCode {
@@ -109,7 +110,7 @@ async fn play(
     let data = settings.data.display().to_string();
     let speed = settings.speed;
     let settings = LocalSettings { adopt_state: args.adopt_state, ..settings };
-    // A held folder is reported before a port that is in use: as a rule the same process has both.
+    // If folder and port are both in use, as a rule by the same process, the folder is reported, so it is opened first.
     let local = LocalEnvironment::open(settings).await?.healing(heal);
     let listener = bind(args.port).await.inspect_err(|_| {
         output::problem(&format!("port {} is taken; give another one with --port", args.port));
@@ -163,7 +164,7 @@ async fn deliver(cloud: Cloud, subscribers: Vec<Subscriber>, repeat: bool) {
     }
 }
 
-/// Waits for a while until the last events have reached their subscribers.
+/// Waits until all events have reached their subscribers, for a limited time.
 async fn until_delivered(cloud: &Cloud) -> Result<(), LocalError> {
     for _ in 0..DELIVERY_CHECKS {
         if cloud.is_delivered()? {
@@ -175,7 +176,7 @@ async fn until_delivered(cloud: &Cloud) -> Result<(), LocalError> {
     Ok(())
 }
 
-/// Sends one message as a signup app would: the session is the tenant.
+/// Sends one message to the request queue as a signup app does, with the tenant's id as session id.
 async fn enqueue(local: &LocalEnvironment, body: &[u8]) -> Result<(), LocalError> {
     let session_id =
         intake::read(body, "").map_or_else(|_| "unknown".to_owned(), |read| read.tenant_id.to_string());
@@ -187,7 +188,8 @@ async fn enqueue(local: &LocalEnvironment, body: &[u8]) -> Result<(), LocalError
     Ok(())
 }
 
-/// Shows progress until every file is settled; with `idle`, until no tenant has anything left to do.
+/// Shows progress until the request of every file is settled and, with `idle`, no tenant has anything left to do.
+/// Returns `false` if the host gave up on the handler.
 async fn until_settled(
     local: &LocalEnvironment,
     host: &EmbeddedHost,

@@ -1,4 +1,4 @@
-//! The progress of `tenantry local`: bars on a terminal, lines elsewhere, JSON on request.
+//! Shows the progress of `tenantry local`: bars on a terminal, otherwise lines, JSON on request.
 
 use std::{
     collections::BTreeMap,
@@ -19,19 +19,19 @@ use crate::{
     ports::{Listed, StoreError},
 };
 
-/// A given file and its result.
+/// A request file, and the progress of its request.
 struct Entry {
     file: String,
     body: Vec<u8>,
-    /// The status after the request.
+    /// The status that the tenant has once the request has succeeded.
     desired: Status,
     answer: Option<RequestAnswer>,
-    /// Whether it was answered before it was sent.
+    /// Whether the request repeats an earlier one, which is already answered.
     repeats: bool,
     seen: Option<Seen>,
 }
 
-/// A tenant as it was last shown.
+/// The progress of a tenant, as last shown.
 #[derive(Clone, PartialEq)]
 struct Seen {
     status: Status,
@@ -44,7 +44,7 @@ struct Seen {
     duration_ms: i64,
 }
 
-/// Watches the given files until they are settled.
+/// Shows the progress of the given requests until they are settled.
 pub(super) struct Watch {
     entries: Vec<Entry>,
     json: bool,
@@ -52,7 +52,7 @@ pub(super) struct Watch {
     drawn: usize,
 }
 
-/// Cells of a bar.
+/// The width of a progress bar, in characters.
 const BAR: usize = 24;
 
 impl Watch {
@@ -66,7 +66,7 @@ impl Watch {
         Self { entries, json, terminal, drawn: 0 }
     }
 
-    /// Prints which files repeat earlier requests; to be called before they are sent.
+    /// Prints which files repeat earlier requests. Call it before the requests are sent.
     pub(super) async fn print_repeats(&mut self, local: &LocalEnvironment) -> Result<(), StoreError> {
         for entry in &mut self.entries {
             let answer = local.app.intake.answer_to(&entry.body).await?;
@@ -80,7 +80,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Reads every file's tenant and shows what changed; `true` once all are settled.
+    /// Reads the tenant of each file and shows what changed. Returns `true` once all are settled.
     pub(super) async fn update(&mut self, local: &LocalEnvironment) -> Result<bool, StoreError> {
         let mut settled = true;
         for index in 0..self.entries.len() {
@@ -113,7 +113,7 @@ impl Watch {
         Ok(settled)
     }
 
-    /// Whether no tenant has anything left to do.
+    /// Whether no tenant of the state has anything left to do.
     pub(super) async fn all_at_rest(&self, local: &LocalEnvironment) -> Result<bool, StoreError> {
         let mut after: Option<TenantId> = None;
         loop {
@@ -165,7 +165,7 @@ impl Watch {
         }
     }
 
-    /// Draws a line per tenant over the last drawing.
+    /// On a terminal, draws a line per tenant over the lines that were drawn before.
     fn draw(&mut self) {
         if !self.terminal {
             return;
@@ -185,7 +185,7 @@ impl Watch {
         let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     }
 
-    /// Prints the final table; returns whether all requests had their desired result.
+    /// Prints the final table. Returns exit code 0 if all requests had their desired result, otherwise 1.
     pub(super) fn finish(&self) -> ExitCode {
         let good = |entry: &Entry| match (&entry.seen, &entry.answer) {
             (Some(seen), _) => seen.settled && seen.status == entry.desired,
@@ -274,7 +274,7 @@ impl Seen {
     }
 }
 
-/// The status after a request: that of an active tenant, or of a deleted one.
+/// The status that a tenant has once the request in `body` has succeeded; `Active` if the body is invalid.
 fn desired(body: &[u8]) -> Status {
     intake::read(body, "").map_or(Status::Active, |request| asked_for(request.command.action()))
 }

@@ -1,4 +1,4 @@
-//! `tenantry serve` without Azure: the functions over the local environment.
+//! `tenantry serve` without Azure: serves the functions over the local environment.
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
     ports::{Clock as _, SystemClock},
 };
 
-/// Serves until a signal ends it.
+/// Serves until a signal, or the end of the host, ends the process. Returns the exit code.
 pub(in crate::cli) async fn serve(config: &Config, starter: Starter) -> ExitCode {
     if let Some(refusal) = refused_in_azure(config) {
         return refused(&[refusal.to_owned()]).await;
@@ -34,7 +34,8 @@ pub(in crate::cli) async fn serve(config: &Config, starter: Starter) -> ExitCode
     };
     let served: Result<(), LocalError> = async {
         let local = LocalEnvironment::open(settings).await?.healing(&config.heal);
-        // Wake-ups of the local environment are in its own queue, which no outside host reads.
+        // Wake-ups of the local environment are in its own queue, which no outside host reads, so an embedded host
+        // does.
         let wake_ups = local.host().await?;
         tracing::info!(port = config.handler_port, environment = "local", "serving");
         let (stopping, is_stopping) = oneshot::channel::<()>();
@@ -43,7 +44,8 @@ pub(in crate::cli) async fn serve(config: &Config, starter: Starter) -> ExitCode
             ending.await;
             drop(stopping);
         });
-        // Both have the same time: what is still delayed or running then ends as by a kill.
+        // Server and embedded host shut down at the same time, within the same grace period. Work that is still
+        // delayed or running afterwards ends as if the process were killed.
         let stopped = async {
             let _ = is_stopping.await;
             end(SHUTDOWN_GRACE, async {
@@ -61,14 +63,14 @@ pub(in crate::cli) async fn serve(config: &Config, starter: Starter) -> ExitCode
     starter.ended(served).await
 }
 
-/// Returns at the second signal.
+/// Returns at the second signal to end the process.
 async fn wait_for_second_signal() {
     stop_signal().await;
     stop_signal().await;
 }
 
-/// Ends in good order, within a time limit, and at once at a second signal. What is still running then ends as by a
-/// kill, which is safe.
+/// Runs the graceful shutdown `orderly` for at most `within`; a further signal ends it at once. Work that is still
+/// running then ends as if the process were killed, which is safe.
 pub(super) async fn end(within: Duration, orderly: impl Future<Output = Result<(), CloudError>>) {
     tokio::select! {
         ended = orderly => {
@@ -83,7 +85,8 @@ pub(super) async fn end(within: Duration, orderly: impl Future<Output = Result<(
     }
 }
 
-/// A local environment is for laptops; on the Functions platform its files would be lost.
+/// The reason to refuse the local environment, if the process runs on the Azure Functions platform, where the
+/// environment's files would be lost; otherwise `None`.
 pub(super) fn refused_in_azure(config: &Config) -> Option<&'static str> {
     (config.in_azure && config.azure.is_none()).then_some(
         "this process runs in the Azure Functions platform, where the local environment is refused: its files are deleted with the \
@@ -91,7 +94,7 @@ pub(super) fn refused_in_azure(config: &Config) -> Option<&'static str> {
     )
 }
 
-/// The local environment's settings, with all blueprints checked.
+/// The settings of the local environment, with the checked blueprints. The error lists all problems.
 pub(super) fn settings(config: &Config, data: PathBuf, speed: &str) -> Result<LocalSettings, Vec<String>> {
     let bad_speed = |error: CloudError| format!("--speed or TENANTRY_SPEED: {error}");
     match (speed.parse().map_err(bad_speed), blueprints::known(config)) {

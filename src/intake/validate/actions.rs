@@ -1,4 +1,4 @@
-//! The `spec` of each action.
+//! Reads the `spec` of each action.
 
 use serde_json::Value;
 use tenantry_core::tenant::Spec;
@@ -7,7 +7,7 @@ use super::{Field, MAX_NAME, MAX_TEXT, Reader, action_pointer};
 use crate::intake::{Changes, Command, Fault};
 
 impl Reader {
-    /// The command of an action.
+    /// Reads the command of an action from the spec.
     pub(super) fn command(&mut self, action: &str, spec: &Field<'_>) -> Option<Command> {
         if !spec.value.is_null() && !spec.value.is_object() {
             return self.wrong_type(spec, "an object");

@@ -1,4 +1,4 @@
-//! The host's admin calls that people use, and the keys of callers.
+//! The host's admin API, as far as people use it, and the keys of callers.
 //!
 //! Source: azure-functions-host, `FunctionsController`, `HostController` and `FunctionInvocation`; recorded answers of
 //! a running host.
@@ -25,17 +25,17 @@ use super::{
     timer,
 };
 
-/// The keys of an app. Each function's own key is left out: it allows less.
+/// The keys of an app, without the keys of single functions, which allow less.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
-    /// Allows every HTTP function.
+    /// The key that allows calls to every HTTP function.
     pub host: String,
-    /// Allows the admin calls too.
+    /// The key that also allows calls to the admin API.
     pub master: String,
 }
 
 impl Keys {
-    /// The key in a request: in its header, or as `code` in its query.
+    /// The key that a request contains, in the header `x-functions-key` or as `code` in the query.
     pub(super) fn shown<'a>(
         &self,
         headers: &'a HeaderMap,
@@ -45,13 +45,13 @@ impl Keys {
         header.or_else(|| query.get("code").map(String::as_str))
     }
 
-    /// Whether a key allows an HTTP function.
+    /// Whether a key allows calls to an HTTP function.
     pub(super) fn open(&self, shown: Option<&str>) -> bool {
         shown.is_some_and(|shown| shown == self.host || shown == self.master)
     }
 }
 
-/// The admin calls.
+/// The routes of the admin API.
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/admin/functions", get(list))
@@ -60,7 +60,8 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/admin/host/ping", get(|| async { StatusCode::OK }).post(|| async { StatusCode::OK }))
 }
 
-/// Whether an admin call is refused: without a key, or with one that allows functions only.
+/// The status with which a call to the admin API is refused: 401 without a valid key, 403 with one that allows only
+/// functions. `None` if the call is allowed.
 fn refused(shared: &Shared, headers: &HeaderMap) -> Option<StatusCode> {
     let keys = shared.keys.as_ref()?;
     match keys.shown(headers, &BTreeMap::new()) {
@@ -78,7 +79,8 @@ async fn list(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response
     Json(shared.functions.iter().map(entry).collect::<Value>()).into_response()
 }
 
-/// The status of the host; after the handler has ended with 0 it is unchanged.
+/// Answers with the host's state: `Error` after the host gave up on the handler, otherwise `Running`, even after the
+/// handler has ended with exit code 0.
 async fn status(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     if let Some(refusal) = refused(&shared, &headers) {
         return refusal.into_response();

@@ -1,6 +1,7 @@
-//! The app, as the host reads it: `host.json` and one `function.json` per function.
+//! Reads the app as the host does: `host.json` and one `function.json` per function.
 //!
-//! The files of this repository are compiled in, so that the binary needs no files; a folder can be read instead.
+//! This repository's own files are compiled in, so that the binary needs no files; an app in a folder can be read
+//! instead.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -11,9 +12,9 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {why}")]
 pub struct AppError {
-    /// The file, or the folder, at fault.
+    /// The file or folder with the error.
     pub file: String,
-    /// What is wrong with it.
+    /// What is wrong with the file.
     pub why: String,
 }
 
@@ -37,9 +38,9 @@ pub struct HostFile {
     pub function_timeout: Option<Duration>,
     /// The time within which a handler must answer after its start.
     pub initialization_timeout: Duration,
-    /// The handler's executable, as written.
+    /// The handler's executable (`defaultExecutablePath`), as in the file.
     pub executable: String,
-    /// The handler's arguments, as written.
+    /// The handler's arguments, as in the file.
     pub arguments: Vec<String>,
     /// The first segment of every HTTP function's path; may be empty.
     pub route_prefix: String,
@@ -54,47 +55,47 @@ pub struct HostFile {
 /// One function with its bindings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionFile {
-    /// The name of its folder.
+    /// The function's name, which is that of its folder.
     pub name: String,
-    /// Its bindings, as written.
+    /// The function's bindings, in the order of the file.
     pub bindings: Vec<Binding>,
     trigger: usize,
 }
 
-/// One entry of `bindings`; the members that the embedded host uses.
+/// One entry of `bindings` in a `function.json`, with the members that the embedded host uses.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Binding {
-    /// Such as `serviceBusTrigger`.
+    /// The binding's type, e.g. `serviceBusTrigger`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The name that keys its value in the envelope.
+    /// The binding's name, under which the envelope has its value.
     pub name: String,
-    /// `in` or `out`.
+    /// The direction: `in` or `out`; empty if the file has none.
     #[serde(default)]
     pub direction: String,
     /// The queue of a Service Bus binding.
     #[serde(default)]
     pub queue_name: Option<String>,
-    /// Whether that queue has sessions.
+    /// Whether the queue of a Service Bus trigger has sessions.
     #[serde(default)]
     pub is_sessions_enabled: bool,
-    /// `binary`, `string`, or nothing.
+    /// How the value is passed: `binary` (as base64) or `string`; `None` means `string`.
     #[serde(default)]
     pub data_type: Option<String>,
-    /// The schedule of a timer.
+    /// The schedule of a timer trigger, in NCRONTAB.
     #[serde(default)]
     pub schedule: Option<String>,
-    /// Whether the host keeps a timer's status; nothing means yes.
+    /// Whether the host keeps a timer's status; `None` means yes.
     #[serde(default)]
     pub use_monitor: Option<bool>,
-    /// Whether a timer also ticks at the start.
+    /// Whether a timer also runs when the host starts.
     #[serde(default)]
     pub run_on_startup: bool,
-    /// The methods of an HTTP trigger; nothing means all.
+    /// The methods of an HTTP trigger; `None` means all.
     #[serde(default)]
     pub methods: Option<Vec<String>>,
-    /// The route of an HTTP trigger; nothing means the function's name.
+    /// The route of an HTTP trigger; `None` means the function's name.
     #[serde(default)]
     pub route: Option<String>,
 }
@@ -109,11 +110,11 @@ impl Binding {
 /// What triggers a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TriggerKind {
-    /// `serviceBusTrigger`.
+    /// A message in a Service Bus queue: `serviceBusTrigger`.
     ServiceBus,
-    /// `timerTrigger`.
+    /// A schedule: `timerTrigger`.
     Timer,
-    /// `httpTrigger`.
+    /// An HTTP call: `httpTrigger`.
     Http,
 }
 
@@ -232,7 +233,7 @@ impl AppFiles {
         Ok(Self { host: HostFile::parse(host)?, functions: functions? })
     }
 
-    /// The function of that name; case is ignored.
+    /// The function with this name; case is ignored.
     pub fn function(&self, name: &str) -> Option<&FunctionFile> {
         self.functions.iter().find(|function| function.name.eq_ignore_ascii_case(name))
     }
@@ -274,7 +275,7 @@ impl HostFile {
     }
 }
 
-/// A .NET time span: `[d.]hh:mm:ss[.fraction]`. A negative one means "never ends".
+/// Parses a .NET time span: `[d.]hh:mm:ss[.fraction]`. `Some(None)`, for a negative one, means no limit.
 #[expect(clippy::option_option, reason = "no time span at all, or one that never ends")]
 fn time_span(value: &Value) -> Option<Option<Duration>> {
     let text = value.as_str()?;

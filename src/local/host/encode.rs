@@ -1,4 +1,4 @@
-//! The encoding of values in an envelope, with the real host's oddities.
+//! Encodes values in an envelope as the real host does, with its irregularities.
 //!
 //! Source: azure-functions-host, `ScriptInvocationContextExtensions` (encoding) and `Utility.ApplyBindingData` (members
 //! of a JSON body leak into the metadata unless the trigger is binary).
@@ -11,22 +11,22 @@ use uuid::Uuid;
 
 use super::app::{Binding, FunctionFile};
 
-/// Text and numbers become a JSON literal inside a JSON string.
+/// Encodes a text or a number as the real host does: as a JSON string that contains the value's JSON.
 pub(super) fn literal(value: impl Into<Value>) -> Value {
     Value::String(value.into().to_string())
 }
 
-/// An instant to the whole second, without an offset.
+/// Formats an instant to the whole second, without an offset.
 fn utc(at: Timestamp) -> Value {
     json!(at.strftime("%Y-%m-%dT%H:%M:%S").to_string())
 }
 
-/// An instant to the whole second, with an offset.
+/// Formats an instant to the whole second, with an offset.
 fn offset(at: Timestamp) -> Value {
     json!(at.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string())
 }
 
-/// An instant inside an object, which keeps its fraction.
+/// Formats an instant inside an object, where the real host keeps the fraction of the second.
 pub(super) fn precise(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.7f+00:00").to_string()
 }
@@ -37,7 +37,7 @@ pub(super) fn random_guid() -> Uuid {
     Uuid::new_v4()
 }
 
-/// The member `sys`, which is different in every request.
+/// The metadata's member `sys`: function, time and a random id, so it differs in every request.
 pub(super) fn sys(function: &FunctionFile, now: Timestamp) -> Value {
     json!({
         "MethodName": function.name,
@@ -46,7 +46,7 @@ pub(super) fn sys(function: &FunctionFile, now: Timestamp) -> Value {
     })
 }
 
-/// The value of a Service Bus trigger.
+/// Encodes a message body as the value of a Service Bus trigger.
 pub(super) fn body(trigger: &Binding, body: &[u8]) -> Value {
     if trigger.is_binary() {
         json!(BASE64_STANDARD.encode(body))
@@ -106,8 +106,8 @@ pub(super) fn message_metadata(
     metadata
 }
 
-/// The metadata of a message that was never in the broker because its function was invoked by hand: its text under the
-/// binding's name, and the rest as in an empty .NET message.
+/// The metadata of a function that was invoked by hand, so that its message was never in the broker: the text under the
+/// binding's name, and the other members as in an empty .NET message.
 pub(super) fn metadata_by_hand(function: &FunctionFile, input: &str, now: Timestamp) -> Map<String, Value> {
     const LAST: &str = "9999-12-31T23:59:59";
     const FIRST: &str = "0001-01-01T00:00:00";
@@ -131,7 +131,8 @@ pub(super) fn metadata_by_hand(function: &FunctionFile, input: &str, now: Timest
     metadata
 }
 
-/// Copies the members of a JSON object over the metadata, ignoring case, as the host does for text.
+/// Copies the members of a JSON object into the metadata, as the real host does for a text body. A member replaces one
+/// whose name differs only in case.
 pub(super) fn leak(metadata: &mut Map<String, Value>, body: &[u8]) {
     let Ok(Value::Object(members)) = serde_json::from_slice(body) else { return };
     for (name, value) in members {
@@ -147,13 +148,13 @@ pub(super) fn leak(metadata: &mut Map<String, Value>, body: &[u8]) {
     }
 }
 
-/// A text in the form of an ISO date, in .NET's invariant form, in UTC.
+/// Converts an ISO date to .NET's invariant format, in UTC; `None` for any other text.
 fn dotnet_date(text: &str) -> Option<String> {
     let at = iso_date(text)?;
     Some(at.strftime("%m/%d/%Y %H:%M:%S").to_string())
 }
 
-/// Newtonsoft parses a text as a date when it has a time part.
+/// Parses a text as Newtonsoft.Json parses dates: only with a time part, and as UTC without an offset.
 pub(super) fn iso_date(text: &str) -> Option<Timestamp> {
     if text.as_bytes().get(10) != Some(&b'T') {
         return None;

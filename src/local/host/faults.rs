@@ -1,45 +1,45 @@
-//! Faults that a test injects into the host: what happens to real hosts, at a chosen moment.
+//! Faults that a test injects into the host: failures of real hosts, at a chosen moment.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 /// A delivery that is about to be passed to the handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt<'a> {
-    /// The function.
+    /// The function's name.
     pub function: &'a str,
     /// The message's sequence number.
     pub sequence: u64,
-    /// Which delivery it is, from 1.
+    /// How often the message was delivered, including this delivery.
     pub delivery_count: u32,
 }
 
-/// A fault of a delivery.
+/// A fault that is injected into a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InjectedFault {
     /// The same message runs twice at the same time; the first run's result settles it.
     DuplicateDelivery,
-    /// The handler is killed that long after the start of the request, and restarted.
+    /// The handler is killed during the request, and restarted.
     KillHandler {
-        /// How long after.
+        /// The time from the start of the request to the kill.
         after: Duration,
     },
-    /// The handler succeeds, but an output can't be sent: the step ran, and the message is delivered again.
+    /// The handler succeeds, but an output can't be sent, so the message is delivered again.
     OutputFailure,
-    /// The host stops that long after the start of the request, and settles nothing.
+    /// The host stops during the request, and settles nothing.
     StopHost {
-        /// How long after.
+        /// The time from the start of the request to the stop.
         after: Duration,
     },
 }
 
 type Chooser = Arc<dyn Fn(&Attempt<'_>) -> Option<InjectedFault> + Send + Sync>;
 
-/// Which faults are injected; by default none.
+/// Chooses the faults that are injected into deliveries; by default none.
 #[derive(Clone, Default)]
 pub struct HostFaults(Option<Chooser>);
 
 impl HostFaults {
-    /// Calls a function before every delivery, which chooses the fault.
+    /// Calls `choose` before every delivery, and injects the fault that it returns.
     pub fn new(choose: impl Fn(&Attempt<'_>) -> Option<InjectedFault> + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(choose)))
     }

@@ -1,6 +1,6 @@
-//! The host's own HTTP front end: the routes of HTTP functions.
+//! The host's HTTP front end, with the routes of the HTTP functions.
 //!
-//! As in `func start` without `--enableAuth` no key is required unless keys are set. Source: azure-functions-host,
+//! As with `func start` without `--enableAuth`, no key is required unless keys are set. Source: azure-functions-host,
 //! `HttpRequestExtensions`.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -48,7 +48,8 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
     router.with_state(Arc::clone(shared))
 }
 
-/// The paths of a function's route as segments: one with all, and one without the optional last parameter.
+/// The paths of a function's route, each as its segments. A route with an optional last parameter has two: without and
+/// with it.
 fn paths(prefix: &str, function: &FunctionFile) -> Vec<Vec<String>> {
     let route = function.trigger().route.as_deref().unwrap_or(&function.name);
     let segments = |text: &str| -> Vec<String> {
@@ -68,8 +69,8 @@ fn parameter(segment: &str) -> Option<&str> {
     inner.split([':', '?', '=']).next()
 }
 
-/// The path of a route in the syntax of axum. Parameters are named by their index, because two routes may use different
-/// names at the same position.
+/// The path of a route in axum's syntax. Parameters are named by their index, because two routes may have different
+/// names for a parameter at the same position.
 fn axum_path(segments: &[String]) -> String {
     segments.iter().enumerate().fold(String::new(), |path, (index, segment)| match parameter(segment) {
         Some(_) => format!("{path}/{{p{index}}}"),
@@ -124,7 +125,7 @@ async fn call(
     })
 }
 
-/// The route values of a path; those of unused optional parameters are null.
+/// The values of the route's parameters in a path; null for an optional parameter that the path does not have.
 fn params(template: &[String], uri: &Uri, route: &str) -> Map<String, Value> {
     let unused = route.split('/').filter_map(parameter).map(|name| (name.to_owned(), Value::Null));
     let segments = uri.path().split('/').filter(|segment| !segment.is_empty());
@@ -135,7 +136,7 @@ fn params(template: &[String], uri: &Uri, route: &str) -> Map<String, Value> {
     unused.chain(used).collect()
 }
 
-/// The query, decoded; the values of a repeated key are joined by a comma.
+/// The decoded parameters of the query; the values of a repeated one are joined by a comma.
 fn query(uri: &Uri) -> BTreeMap<String, String> {
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     let mut query: BTreeMap<String, String> = BTreeMap::new();
@@ -153,7 +154,8 @@ fn query(uri: &Uri) -> BTreeMap<String, String> {
     query
 }
 
-/// Standard headers are spelled as in .NET, others as most clients send them.
+/// A header's name as the handler gets it: with capitals, as .NET spells standard headers; in lower case, as most
+/// clients send it, if it begins with `x-`.
 fn header_name(name: &str) -> String {
     if name.starts_with("x-") {
         return name.to_owned();
@@ -213,7 +215,7 @@ fn body_value(headers: &HeaderMap, body: &[u8]) -> Value {
     }
 }
 
-/// The parts of a call, read once for the envelope's two halves.
+/// The parts of an HTTP call, from which the envelope's data and metadata are made.
 struct CallParts<'a> {
     parts: &'a Parts,
     query: &'a BTreeMap<String, String>,

@@ -6,26 +6,28 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{app::HostFile, process};
 
-/// Starts a handler on a listener of 127.0.0.1; the task is aborted to kill it.
+/// A function that starts a handler on a listener of 127.0.0.1, as a task. The host aborts the task to kill the
+/// handler.
 pub type Starter = Arc<dyn Fn(TcpListener) -> JoinHandle<()> + Send + Sync>;
 
 /// How the handler is run.
 #[derive(Clone)]
 pub enum Handler {
-    /// A task in this process; it is called over HTTP too. A kill aborts the task.
+    /// A task in this process, which is called over HTTP too. A kill aborts the task.
     InProcess(Starter),
     /// A child process, as the real host runs it. A kill is SIGKILL.
     Process(ProcessHandler),
 }
 
-/// The folder of a child process, and additions to its environment.
+/// How a handler is started as a child process.
 #[derive(Debug, Clone)]
 pub struct ProcessHandler {
     /// The app's folder: the working directory, and where a relative executable is searched before `PATH`.
     pub root: PathBuf,
-    /// Used in place of `host.json`'s `defaultExecutablePath`.
+    /// The executable that replaces `defaultExecutablePath` of `host.json`; `None`: that one is used.
     pub executable: Option<PathBuf>,
-    /// Variables besides the inherited ones and the host's own; `%NAME%` in path and arguments may name them.
+    /// Environment variables, in addition to the inherited ones and the host's own. `%NAME%` in the executable's path
+    /// and in the arguments is replaced by the value of one of them.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -38,13 +40,13 @@ impl fmt::Debug for Handler {
     }
 }
 
-/// A running handler; dropping it kills it.
+/// A running handler. Dropping the value kills the handler.
 pub(super) enum Running {
     Task(AbortOnDrop),
     Child(process::Child),
 }
 
-/// A task that ends with its owner.
+/// A task that is aborted when this value is dropped.
 pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
@@ -56,15 +58,15 @@ impl Drop for AbortOnDrop {
 /// How a handler ended by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Exit {
-    /// The exit code; none after a signal.
+    /// The exit code; `None` after a signal.
     pub(super) code: Option<i32>,
-    /// Its last output on stderr.
+    /// The last lines that the handler wrote to stderr.
     pub(super) last_output: String,
 }
 
 impl Handler {
-    /// Starts a handler; returns it with its port, where it may not listen yet. As on the real host the port is the
-    /// same after each restart.
+    /// Starts the handler and returns it with its port, on which it may not listen yet. `before` is the port of the
+    /// last start, which is used again, as on the real host; with `None` a free port is chosen.
     pub(super) async fn launch(
         &self,
         host: &HostFile,
@@ -86,7 +88,7 @@ impl Handler {
 }
 
 impl Running {
-    /// Waits for the handler to end by itself. May be dropped and called again.
+    /// Waits until the handler ends by itself. The future may be dropped and the method called again.
     pub(super) async fn exited(&mut self) -> Exit {
         match self {
             Self::Child(child) => child.exited().await,

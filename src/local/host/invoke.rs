@@ -1,4 +1,4 @@
-//! One invocation: the request to the handler, the evaluation of its answer, the timeout.
+//! Invokes a function: sends the request to the handler, evaluates its answer, and enforces the timeout.
 //!
 //! Source: azure-functions-host, `DefaultHttpWorkerService` and `HttpScriptInvocationContextExtensions`.
 
@@ -15,7 +15,7 @@ use super::{
     supervisor::{Endpoint, State, Supervised},
 };
 
-/// The version that this host reports.
+/// The version of the Functions host that this host reports.
 pub(super) const VERSION: &str = "4.1037.0.0";
 
 /// A handler's answer: a JSON object.
@@ -27,7 +27,7 @@ pub(super) struct Invoker {
     pub(super) function_timeout: Option<Duration>,
     pub(super) start_limit: Duration,
     pub(super) grace: Duration,
-    /// How many requests were made; framing and trace header alternate with this number.
+    /// How many requests were sent. Framing and trace header alternate with this number.
     pub(super) requests: AtomicU64,
 }
 
@@ -35,7 +35,7 @@ impl Invoker {
     /// Calls a function. With `kill_after` the handler is killed that long after the start of the request.
     ///
     /// # Errors
-    /// Why the invocation failed; a queue message is then abandoned.
+    /// A message about why the invocation failed. The caller then abandons a queue message.
     pub(super) async fn invoke(
         &self,
         function: &str,
@@ -59,7 +59,8 @@ impl Invoker {
         }
     }
 
-    /// The handler's endpoint, once it is ready. The real host waits four times as long as one start may take.
+    /// Waits until the handler is ready, and returns its endpoint. As on the real host the limit is four times that of
+    /// one start.
     async fn ready(&self) -> Result<Endpoint, String> {
         let mut state = self.handler.state.clone();
         let known = state.wait_for(|state| !matches!(state, State::Starting));
@@ -108,8 +109,8 @@ impl Invoker {
     }
 }
 
-/// The headers of a request. Every other request is chunked, and every third one is from a host with Application
-/// Insights on: then it has a trace context.
+/// The headers of a request to the handler. To cover all kinds of hosts, every second request is chunked, and every
+/// third one has a trace context, as from a host with Application Insights.
 fn headers(number: u64, upstream: Option<&str>) -> Result<HeaderMap, String> {
     let invocation = encode::random_guid();
     let text = |text: String| HeaderValue::try_from(text).map_err(|error| error.to_string());
@@ -131,8 +132,8 @@ fn headers(number: u64, upstream: Option<&str>) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// The trace of the message's sender or of the caller, which the host continues. Without a sampled one the host's own
-/// is not sampled.
+/// The trace context of the message's sender or of the HTTP caller, which the host continues. Without one the host
+/// starts a trace that is not sampled.
 fn upstream(envelope: &Value) -> Option<&str> {
     let properties = envelope.pointer("/Metadata/ApplicationProperties");
     let property = |name: &str| properties?.get(name)?.as_str();
@@ -145,7 +146,7 @@ fn upstream(envelope: &Value) -> Option<&str> {
     property("traceparent").or_else(|| property("Diagnostic-Id")).or_else(called)
 }
 
-/// The body of a request.
+/// The body of a request to the handler: the value of the trigger's binding, and the metadata.
 pub(super) fn envelope(binding: &str, data: &Value, metadata: &Map<String, Value>) -> Value {
     json!({ "Data": { binding: data }, "Metadata": metadata })
 }

@@ -1,4 +1,5 @@
-//! A queue trigger: receive under a lock, invoke, renew meanwhile, settle.
+//! Runs a queue trigger: receives a message under a lock, invokes the function, renews the lock meanwhile, and settles
+//! the message.
 //!
 //! Source: azure-sdk-for-net, `ServiceBusListener`, `MessageProcessor` and `ReceiverManager`. A failed message is
 //! abandoned at once, without back-off; renewal ends after `maxAutoLockRenewalDuration` while the invocation continues.
@@ -21,7 +22,8 @@ use super::{
 /// How long a listener waits after a failure of the state file.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// Receives for one function until the host stops; dropping it ends its deliveries and settles none.
+/// Receives messages for one function until the host stops. Dropping the future ends its deliveries, and their messages
+/// stay locked.
 pub(super) async fn listen(shared: Arc<Shared>, function: Arc<FunctionFile>) {
     let trigger = function.trigger();
     let host = &shared.app.host;
@@ -47,12 +49,12 @@ pub(super) async fn listen(shared: Arc<Shared>, function: Arc<FunctionFile>) {
     while deliveries.join_next().await.is_some() {}
 }
 
-/// Waits for a message.
+/// Waits for the next message of the trigger's queue, and receives it.
 async fn next(shared: &Shared, trigger: &Binding) -> Delivery {
     let queue = trigger.queue_name.as_deref().unwrap_or_default();
     let mut changes = shared.queue.changes();
     loop {
-        // A message that can't be settled need not be received.
+        // No message is received while the state file fails, because it could not be settled.
         shared.queue.usable().await;
         changes.mark_unchanged();
         let now = shared.now();
@@ -112,7 +114,7 @@ async fn deliver(shared: &Shared, function: &FunctionFile, delivery: Delivery) {
     }
 }
 
-/// The invocation, with the injected fault.
+/// Invokes the function with a delivery, and injects the fault if a test has chosen one.
 async fn attempts(
     shared: &Shared,
     function: &FunctionFile,
@@ -189,7 +191,8 @@ pub(super) async fn send_outputs(
     Ok(())
 }
 
-/// Renews a lock at half its time, up to the limit; never returns.
+/// Renews a message's lock whenever half of its time is over, until `maxAutoLockRenewalDuration` has passed. Never
+/// returns.
 async fn keep_locked(shared: &Shared, token: LockToken, mut until: Timestamp) -> std::convert::Infallible {
     let limit = shared.now().checked_add(shared.app.host.max_lock_renewal).unwrap_or(Timestamp::MAX);
     loop {

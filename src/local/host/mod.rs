@@ -1,4 +1,4 @@
-//! A Functions host for the laptop: it calls the handler over HTTP, as the real one would.
+//! A Functions host for the laptop: it calls the handler over HTTP, as the real host does.
 //!
 //! It does everything of the real host that a handler can observe: how values are encoded, when a message is abandoned,
 //! the effect of an empty answer, the kill after a timeout. So the handler that runs here is the one that runs in
@@ -50,11 +50,12 @@ pub type HostClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// The settings of the host.
 #[derive(Debug, Clone)]
 pub struct HostSettings {
-    /// The app.
+    /// The app's files: its settings and functions.
     pub app: AppFiles,
-    /// The interval that replaces a minute in the timers' schedules; a timer of seconds ticks that often too.
+    /// The interval that replaces a minute in the timers' schedules; timers with a schedule in seconds run at this
+    /// interval too. `None`: the schedules apply.
     pub timer_interval: Option<Duration>,
-    /// How long after a timeout the handler is killed.
+    /// How long after a function's timeout the handler is killed.
     pub timeout_grace: Duration,
     /// Faults that a test injects.
     pub faults: HostFaults,
@@ -73,7 +74,7 @@ impl HostSettings {
 /// Why the host did not start.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum HostError {
-    /// A file of the app is wrong.
+    /// A file of the app is invalid.
     #[error("the app can't be hosted")]
     App(#[from] AppError),
     /// The handler did not start.
@@ -82,7 +83,7 @@ pub enum HostError {
 }
 
 /// A running host. Dropping it kills the handler and leaves every message in flight locked; [`EmbeddedHost::stop`] lets
-/// them finish.
+/// running invocations finish.
 pub struct EmbeddedHost {
     shared: Arc<Shared>,
     triggers: JoinSet<()>,
@@ -192,7 +193,7 @@ impl EmbeddedHost {
     }
 }
 
-/// Starts a task per queue and per timer, which all end at once when the host stops.
+/// Starts a task per queue trigger and per timer. All end at once when the phase is [`Phase::Stopped`].
 fn start_triggers(shared: &Arc<Shared>, schedules: &[(String, timer::Schedule)]) -> JoinSet<()> {
     let mut triggers = JoinSet::new();
     for function in &shared.functions {
@@ -233,7 +234,7 @@ fn schedules(app: &AppFiles, interval: Option<Duration>) -> Result<Vec<(String, 
         .collect()
 }
 
-/// Waits for a handler's first answer, or for the host to give up.
+/// Waits for the handler's first answer. Fails if the host gives up on the handler.
 async fn up(handler: &Supervised) -> Result<(), HostError> {
     let mut state = handler.state.clone();
     let stopping = || HostError::Handler("the host is stopping".to_owned());
@@ -250,7 +251,7 @@ enum Phase {
     Running,
     /// No new work is started.
     Stopping,
-    /// Everything is dropped at once.
+    /// All tasks are dropped at once, and messages in flight stay locked.
     Stopped,
 }
 
@@ -267,7 +268,7 @@ struct Shared {
     phase: watch::Sender<Phase>,
 }
 
-/// Counts an invocation as running until it is dropped.
+/// Counts an invocation as running until this value is dropped.
 struct Busy(Arc<AtomicUsize>);
 
 impl Drop for Busy {
@@ -312,7 +313,7 @@ impl Shared {
     }
 }
 
-/// Waits. The only timer of the host.
+/// Waits for this long. The host waits for time only here.
 #[expect(
     clippy::disallowed_methods,
     reason = "a host waits for real: for ticks, locks, timeouts and a starting handler"

@@ -1,7 +1,7 @@
-//! How the real host transforms a handler's outputs.
+//! Transforms a handler's outputs as the real host does.
 //!
-//! Source: azure-functions-host, `HttpScriptInvocationResultExtensions` and `FunctionBinding`. Its traps are
-//! reproduced, so that a handler fails on a laptop first.
+//! Source: azure-functions-host, `HttpScriptInvocationResultExtensions` and `FunctionBinding`. The host's
+//! unexpected conversions are reproduced, so that a handler that does not expect them fails on a laptop first.
 
 use axum::{
     body::Body,
@@ -18,7 +18,7 @@ pub(super) fn member<'a>(answer: &'a Map<String, Value>, name: &str) -> Option<&
     answer.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
-/// The texts of the messages of a Service Bus output's value.
+/// The messages, as texts, that the real host makes of the value of a Service Bus output.
 ///
 /// A plain string that happens to be base64 is converted to bytes, and bytes to the text `System.Byte[]`. Only strings
 /// inside an array arrive unchanged.
@@ -66,7 +66,8 @@ fn with_dates(value: &Value) -> Value {
     }
 }
 
-/// Trailing zeros are removed, and an offset becomes the host's, which is UTC here.
+/// Formats an ISO date as the real host does: trailing zeros are removed, and an offset is converted to the host's,
+/// which is UTC here. `None` for any other text.
 fn date(text: &str) -> Option<String> {
     let at = encode::iso_date(text)?;
     let has_offset = text.get(19..).is_some_and(|rest| rest.contains(['+', '-']));
@@ -78,10 +79,10 @@ fn date(text: &str) -> Option<String> {
     Some(format!("{}{zone}", at.strftime("%Y-%m-%dT%H:%M:%S%.f")))
 }
 
-/// The response for the caller of an HTTP function.
+/// The response to the caller of an HTTP function.
 ///
 /// # Errors
-/// The reason, when the output has a shape that fails the invocation.
+/// A message, if the output has a form with which the invocation fails.
 pub(super) fn http_response(
     binding: Option<&Binding>,
     answer: &Map<String, Value>,

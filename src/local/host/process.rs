@@ -1,4 +1,4 @@
-//! A handler as a child process: its environment, its output, its end.
+//! Runs a handler as a child process: its environment, its output, its end.
 //!
 //! Source: azure-functions-host, `HttpWorkerProcess` and `WorkerProcess`.
 
@@ -66,7 +66,7 @@ impl Child {
     }
 }
 
-/// The host's own variables, each under both names, and those of the settings.
+/// The variables for the handler: those of the settings, and the host's own, most of them also under an older name.
 fn variables(handler: &ProcessHandler, port: u16) -> BTreeMap<String, String> {
     let worker = encode::random_guid().to_string();
     let own = [
@@ -81,7 +81,7 @@ fn variables(handler: &ProcessHandler, port: u16) -> BTreeMap<String, String> {
     variables
 }
 
-/// A relative executable is in the app's folder if there is such a file, otherwise in `PATH`.
+/// The executable to start. A relative path is one in the app's folder if there is such a file, otherwise in `PATH`.
 fn executable(handler: &ProcessHandler, host: &HostFile, variables: &BTreeMap<String, String>) -> PathBuf {
     let named = match &handler.executable {
         Some(path) => path.clone(),
@@ -91,7 +91,7 @@ fn executable(handler: &ProcessHandler, host: &HostFile, variables: &BTreeMap<St
     if in_app.is_file() { in_app } else { named }
 }
 
-/// Replaces `%NAME%`; an unknown name is replaced by nothing, and a lone `%` is kept.
+/// Replaces each `%NAME%` by the variable's value, or by nothing if there is none. A lone `%` is kept.
 fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
     let mut expanded = String::new();
     let mut rest = text;

@@ -16,19 +16,19 @@ use super::{
     pause,
 };
 
-/// How often readiness is probed.
+/// The interval at which a starting handler is probed.
 const PROBE_EVERY: Duration = Duration::from_millis(25);
-/// How many counted ends stop the host.
+/// How many counted ends of the handler stop the host.
 const STRIKES: usize = 3;
-/// Ends that are further apart than this are counted separately.
+/// If a counted end comes later than this after the one before, the count starts again.
 const STRIKE_MEMORY: SignedDuration = SignedDuration::from_mins(30);
 
-/// The endpoint of the handler; a new one after every restart, at the same address.
+/// The address of a running handler. Each restart is a new generation, at the same address.
 #[derive(Debug, Clone)]
 pub(super) struct Endpoint {
     pub(super) url: String,
     pub(super) generation: u64,
-    /// A client with connections of its own: those to an earlier generation must not be used.
+    /// An HTTP client of this generation only, because connections to an earlier one must not be used.
     pub(super) client: reqwest::Client,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Endpoint {
 pub(super) enum State {
     Starting,
     Ready(Endpoint),
-    /// The host gave up, for this reason.
+    /// The host gave up on the handler, for this reason.
     Stopped(String),
 }
 
@@ -49,13 +49,14 @@ pub(super) struct Supervised {
 }
 
 impl Supervised {
-    /// Kills the handler of a generation, which is then restarted without counting. A later one is not killed.
+    /// Kills the handler if it is still that of this generation. It is restarted, and the end is not counted.
     pub(super) fn kill(&self, generation: u64) {
         // A supervisor that has ended has killed its handler already.
         let _ = self.kills.send(generation);
     }
 
-    /// Waits until a generation is no longer the running one.
+    /// Waits until this generation's handler is killed, restarted or given up. An end with exit code 0 is none of
+    /// these.
     pub(super) async fn replaced(&self, generation: u64) {
         let mut state = self.state.clone();
         let other =
@@ -65,7 +66,7 @@ impl Supervised {
     }
 }
 
-/// Makes a supervisor and the future that runs it; dropping the future kills the handler.
+/// Makes the handle of a supervisor and the future that runs it. Dropping the future kills the handler.
 pub(super) fn supervisor(
     handler: Handler,
     host: HostFile,
@@ -84,11 +85,11 @@ struct Supervisor {
     publish: watch::Sender<State>,
     killed: mpsc::UnboundedReceiver<u64>,
     strikes: Vec<Timestamp>,
-    /// The port of the handler's first generation.
+    /// The port of the handler's first generation, which every later one gets too.
     port: Option<u16>,
 }
 
-/// Why a generation ended.
+/// Why a generation of the handler ended.
 enum End {
     Killed,
     Recycled,
@@ -138,7 +139,7 @@ impl Supervisor {
         self.watch(running, generation).await
     }
 
-    /// Waits for the end of a handler that is ready.
+    /// Waits until a handler that is ready ends or has to be killed.
     async fn watch(&mut self, mut running: Running, generation: u64) -> End {
         let mut over = false;
         loop {
@@ -166,7 +167,7 @@ impl Supervisor {
         }
     }
 
-    /// Counts an end; `true` when the host gives up.
+    /// Counts an end of the handler. Returns whether the host gives up.
     fn strike(&mut self) -> bool {
         let now = (self.clock)();
         if self.strikes.last().is_some_and(|last| now.duration_since(*last) > STRIKE_MEMORY) {
@@ -187,7 +188,7 @@ fn ended(exit: &super::handler::Exit) -> End {
     }
 }
 
-/// Repeats requests until there is any HTTP answer; only a refused connection means "not yet".
+/// Sends requests until the handler answers one, with whatever status. Only a refused connection means "not yet".
 async fn probe(client: &reqwest::Client, url: &str) {
     loop {
         match client.get(format!("{url}/")).send().await {

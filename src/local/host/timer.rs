@@ -1,4 +1,4 @@
-//! A timer trigger: its ticks, and the value that the handler gets.
+//! Runs a timer trigger: its ticks, and the value that the handler gets.
 //!
 //! Source: azure-webjobs-sdk-extensions, `TimerInfo` and `ScheduleStatus`. The status is in memory; the real host keeps
 //! it in a blob.
@@ -16,18 +16,18 @@ use super::{
     listener::send_outputs,
 };
 
-/// The real host's value for a tick that never happened.
+/// The real host's value for the last tick if there was none.
 const NEVER: &str = "0001-01-01T00:00:00+00:00";
 
-/// A tick that is later than this is past due.
+/// A tick that runs later than this after its time is reported as past due.
 const LATE: SignedDuration = SignedDuration::from_secs(1);
 
-/// A schedule.
+/// When a timer ticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Schedule {
-    /// At every multiple of so many seconds within each minute or hour, as in `*/N`.
+    /// At every multiple of `step` seconds within each minute or hour (`within`, in seconds), as with `*/N`.
     Aligned { step: i64, within: i64 },
-    /// Once per hour, so many seconds after its beginning, as for a fixed minute.
+    /// Once per hour, this many seconds after the hour's beginning, as with a fixed minute.
     Hourly { second: i64 },
     /// A fixed time after the previous tick.
     Every(Duration),
@@ -63,7 +63,7 @@ impl Schedule {
         })
     }
 
-    /// Returns the schedule for a minute of another length, to make time pass faster.
+    /// The same schedule with minutes of another length, to let timers run more often.
     pub(super) fn with_minutes_of(self, minute: Duration) -> Self {
         match self {
             Self::Aligned { step, within: 3600 } => {
@@ -93,7 +93,7 @@ impl Schedule {
     }
 }
 
-/// Ticks until the host stops; ticks never overlap.
+/// Runs a timer's function at its schedule until the host stops. Runs never overlap.
 pub(super) async fn tick(shared: Arc<Shared>, function: Arc<FunctionFile>, schedule: Schedule) {
     let mut last = None;
     let mut next = schedule.next(shared.now());
@@ -103,7 +103,7 @@ pub(super) async fn tick(shared: Arc<Shared>, function: Arc<FunctionFile>, sched
     loop {
         let due = async {
             shared.wait_until(next).await;
-            // A tick that can save nothing would only fail.
+            // No function runs while the state file fails, because it could save nothing.
             shared.queue.usable().await;
         };
         tokio::select! {
@@ -118,12 +118,12 @@ pub(super) async fn tick(shared: Arc<Shared>, function: Arc<FunctionFile>, sched
     }
 }
 
-/// The value of a tick for the handler.
+/// One tick of a timer, as the handler is to get it.
 pub(super) struct Tick<'a> {
     pub(super) last: Option<Timestamp>,
     pub(super) next: Timestamp,
     pub(super) past_due: bool,
-    /// The text with which it was invoked by hand.
+    /// The input, if the function is invoked by hand; otherwise `None`.
     pub(super) by_hand: Option<&'a str>,
 }
 

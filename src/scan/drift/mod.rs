@@ -19,7 +19,7 @@ use crate::ports::{Ports, StoreError};
 
 /// How many tenants one run of the timer checks: some minutes' work with twenty steps each.
 pub const DRIFT_PORTION: usize = 100;
-/// When one run stops starting further tenants: well before the host times the invocation out.
+/// After this time a run starts no further tenants: well before the invocation's timeout.
 const AT_MOST: Duration = Duration::from_secs(5 * 60);
 
 /// Checks tenants for drift. One per process; cheap to share.
@@ -36,13 +36,13 @@ impl DriftScanner {
         Self { ports, heal: BTreeSet::new(), lag }
     }
 
-    /// Repairs drift of these classes.
+    /// Sets the classes of drift that are repaired automatically.
     pub fn heal(&mut self, heal: &BTreeSet<DriftClass>) {
         self.heal.clone_from(heal);
     }
 
-    /// Checks one tenant, and asks who made the changes; `None` if it is not at rest, so that nothing can be said.
-    /// Records nothing.
+    /// Checks one tenant, and asks the activity log who made the changes. `None` if the tenant is being worked on, so
+    /// that it can't be compared. Records nothing.
     pub async fn scan(&self, tenant: &Tenant) -> Option<DriftReport> {
         if !self.comparable(tenant) {
             return None;

@@ -1,4 +1,4 @@
-//! Records the result of a scan in the tenant's document: one save, against the version that was read.
+//! Records the result of a drift scan in the tenant's document, with one save, against the version that was read.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use tenantry_core::{
 use super::who;
 use crate::ports::{Ports, StoreError};
 
-/// Records a report on a tenant as it was read; whether it did. The document is due at once then. If somebody changed
-/// the tenant meanwhile, its desired state may have changed: then the next run checks it again.
+/// Records a drift report in the tenant's document, and makes the document due at once. Returns `false` if nothing was
+/// recorded: the report has nothing new, or the tenant has changed since it was `judged`, and the next run checks it.
 pub(super) async fn record(
     ports: &Ports,
     judged: &Tenant,

@@ -1,4 +1,5 @@
-//! Asks Azure's activity log who made the changes; where it has no answer, the reason is reported instead.
+//! Asks Azure's activity log who made the changes that a drift report shows. If it has no answer, the report gives the
+//! reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +15,8 @@ use tenantry_core::{
 use super::super::AT_ONCE;
 use crate::{paging, ports::Transport};
 
-/// How many resources are asked about: more drift than that is an incident of another kind, for which the activity log
-/// is read directly.
+/// How many resources the activity log is asked about. More drift than that is an incident for which people read the
+/// activity log themselves.
 const MOST_RESOURCES: usize = 50;
 
 pub(super) async fn ask(
@@ -46,8 +47,8 @@ pub(super) async fn ask(
     }
 }
 
-/// The time from which on changes were not tenantry's own: after the last work on the tenant and after the last write.
-/// Two seconds are added, because clocks differ: to report no author is better than to report tenantry itself.
+/// The time after which changes were not made by tenantry: after the last work on the tenant and after the last write.
+/// Two seconds are added, because clocks differ: no author is better than tenantry itself as the author.
 fn since(tenant: &Tenant) -> Timestamp {
     let worked = tenant.concluded.as_ref().map(|conclusion| conclusion.finished_at);
     let right = tenant.drift.as_ref().filter(|past| past.reported.is_empty()).map(|past| past.since);

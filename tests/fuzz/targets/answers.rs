@@ -1,5 +1,5 @@
-//! Answers of Azure Resource Manager and Microsoft Graph, or of an impostor: as every kind of step compares them, as an
-//! operation and as an error, and what of them gets into the document.
+//! Answers of Azure Resource Manager and Microsoft Graph, or of an impostor. Every kind of step reads them: as an
+//! observation, as the progress of an operation and as an error. The document must keep only a bounded part of them.
 //!
 //! An input is JSON: `{"status": 200, "headers": {..}, "body": ..}`.
 
@@ -77,7 +77,7 @@ pub(super) const TARGET: Target = Target {
     most: 96 << 10,
 };
 
-/// The longest text that is kept of a service's message.
+/// The most characters that are kept of an error code or a request id.
 const MAX_SANITIZED: usize = 200;
 const MAX_SENTENCE: usize = 2000;
 const MAX_RAW: usize = 2000;
@@ -102,7 +102,7 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// One step of each kind with its outputs.
+/// A step of each kind, which reads the answers.
 struct Judge {
     name: &'static str,
     kind: Kind,
@@ -148,7 +148,7 @@ fn read(input: &Value) -> Option<Reply> {
     })
 }
 
-/// The step's comparison, and its effect on the document.
+/// The step's result for an answer is always the same, and the document accepts it. Returns the kind of result.
 fn judged(judge: &Judge, reply: &Reply) -> String {
     let verdict = judge.step.judge(reply);
     assert_eq!(format!("{verdict:?}"), format!("{:?}", judge.step.judge(reply)), "judged in two ways");
@@ -228,7 +228,7 @@ fn refused(reply: &Reply) -> String {
     format!("{:?}", failure.cause.class)
 }
 
-/// A failure is saved, logged and published: its length is bounded, whatever the answer says.
+/// The length of a failure is bounded whatever the answer contains: failures are saved, logged and published.
 fn bounded(failure: &Failure) {
     let count = |text: &str| text.chars().count();
     let cause = &failure.cause;
@@ -244,7 +244,7 @@ fn bounded(failure: &Failure) {
     }
 }
 
-/// The engine accepts it at any time, and the document grows only by what the answer may add.
+/// The engine accepts the event in any state of the step, and the document grows only by what the answer may add.
 fn apply(judge: &Judge, event: &Event, reply: &Reply) {
     static TENANT: OnceLock<Tenant> = OnceLock::new();
     let name: StepName = "group".parse().unwrap();
@@ -281,7 +281,7 @@ fn apply(judge: &Judge, event: &Event, reply: &Reply) {
     }
 }
 
-/// A secret anywhere in an answer is in no failure and in no name.
+/// A secret anywhere in an answer appears in no failure and in no name.
 fn hides_secrets(reply: &Reply, draw: &mut Draw) {
     let mut injected = reply.clone();
     let all = tree::pointers(&injected.body);

@@ -1,4 +1,4 @@
-//! A blueprint's file.
+//! The file of a blueprint.
 
 use azure_sim::local_stamp;
 use serde_json::{Map, json};
@@ -91,7 +91,7 @@ fn check(input: &[u8]) -> String {
     }
 }
 
-/// Findings point into the text, and are not much longer than it.
+/// Findings have positions within the text, and are not much longer than the text.
 fn points_into(findings: &[Diagnostic], text: &str) {
     let lines = u32::try_from(text.split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count()).unwrap();
     for finding in findings {
@@ -108,7 +108,7 @@ fn points_into(findings: &[Diagnostic], text: &str) {
     assert!(length <= (64 << 10) + 300 * text.len(), "{length} bytes of findings for {} of text", text.len());
 }
 
-/// A blueprint without errors makes a plan, or an error for a tenant.
+/// A blueprint without errors gives a plan, or an error for a tenant. Returns the kind of result.
 pub(super) fn planned(blueprint: &Blueprint, text: &str) -> String {
     let Some(tier) = blueprint.tiers().first() else { return "no tier".to_owned() };
     let context = PlanContext {

@@ -1,4 +1,4 @@
-//! A tenant's document, as a store returns it: it may have been written by another version, or by another program.
+//! A tenant's document as a store returns it: another version or another program may have written it.
 
 use std::collections::BTreeSet;
 
@@ -125,7 +125,7 @@ fn nothing_is_lost(read: &Value, written: &Value) {
     }
 }
 
-/// The engine and the steps handle any content.
+/// The engine and the steps handle any content of a document without a panic.
 fn works(mut tenant: Tenant) -> String {
     let now = Timestamp::UNIX_EPOCH;
     let mut discrepancies = Discrepancies::new();
@@ -157,7 +157,7 @@ fn works(mut tenant: Tenant) -> String {
             Event::Observed(Observation::Compared(Comparison::Matches(Outputs::new()), None))
         };
         for event in [event, Event::Running { operation: None, after: None }, Event::Written] {
-            // Also at the latest possible instant, where adding a delay would overflow.
+            // Also at the largest timestamp, where adding a delay would overflow.
             for now in [now, Timestamp::MAX] {
                 let mut copy = tenant.clone();
                 let _ = engine::apply(

@@ -1,4 +1,4 @@
-//! The POST of the Functions host, as each of the functions reads it.
+//! The POST of the Functions host, as each function reads it.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ fn seeds() -> Vec<Vec<u8>> {
     .iter()
     .map(|seed| seed.to_string().into_bytes())
     .collect::<Vec<_>>();
-    // Envelopes derived from the host's own source, if they are available.
+    // Envelopes derived from the host's own source, if the folder is available.
     seeds.extend(corpus::files("../shared/functions-host/payloads", "json"));
     seeds
 }
@@ -112,12 +112,12 @@ fn verdict(function: Function, input: &[u8]) -> String {
     }
 }
 
-/// The trigger is the function's own, and contains only what was in the input.
+/// Asserts that the trigger belongs to the function and contains only what was in the input. Returns its kind.
 fn fits(function: Function, trigger: &Trigger, input: &[u8]) -> String {
     match (function.kind(), trigger) {
         (FunctionTrigger::QueueMessage { binding, .. }, Trigger::Message(message)) => {
             assert!(message.body.len() <= input.len());
-            // The envelope that the host would send for these bytes is read as these bytes.
+            // An envelope that contains these bytes is read as the same bytes.
             let again = json!({"Data": {binding: BASE64_STANDARD.encode(&message.body)}}).to_string();
             let Ok(Trigger::Message(again)) = Trigger::parse(function, again.as_bytes()) else {
                 panic!("a good envelope was refused")
@@ -144,7 +144,7 @@ fn fits(function: Function, trigger: &Trigger, input: &[u8]) -> String {
     }
 }
 
-/// Parts with bodies, keys and tokens are in no error and no log.
+/// Bodies, keys and tokens in an envelope appear in no error and no log.
 fn hides_secrets(function: Function, envelope: &Value, draw: &mut Draw) {
     const HEADERS: [&str; 6] = [
         "Authorization",

@@ -1,6 +1,6 @@
-//! Expressions in `{{ }}`: first as in a stored plan, where nothing has checked them, then in a blueprint.
+//! Expressions in `{{ }}`: first in a stored plan, where nothing has checked them, then in a blueprint.
 //!
-//! The first line is exported, each further line is a named value: `v0`, `v1` and so on.
+//! The first line of an input is exported; each further line defines a named value: `v0`, `v1` and so on.
 
 use std::collections::BTreeMap;
 
@@ -85,7 +85,7 @@ pub(super) const TARGET: Target = Target {
     most: 8 << 10,
 };
 
-/// The longest result of an evaluation.
+/// The longest result of an evaluation, in bytes.
 const MAX_RESULT: usize = 4 << 20;
 
 fn seeds() -> Vec<Vec<u8>> {

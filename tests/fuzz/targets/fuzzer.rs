@@ -1,4 +1,4 @@
-//! The fuzzer itself: given a decoder with known defects, it has to find each of them, and report it with a short
+//! Tests the fuzzer itself: given a decoder with known defects, it has to find each defect and report it with a short
 //! input.
 
 use serde_json::Value;
@@ -12,17 +12,17 @@ use crate::{
     shrink,
 };
 
-/// The most inputs to find them all.
+/// The most inputs that the fuzzer may need to find all defects.
 const INPUTS: u64 = 40_000;
 
-/// The defects, by their messages.
+/// The defects, by a part of the message of each.
 const DEFECTS: [&str; 4] =
     ["index out of bounds", "is not a char boundary", "memory: ", "the secret is in a refusal"];
 
-/// The texts that lead to the last defect, in this order.
+/// The texts that an input has to contain in this order to make the guided target fail.
 const TEXTS: [&str; 4] = ["who", "would", "write", "this"];
 
-/// A careless decoder.
+/// A decoder with known defects.
 const HASTY: Target = Target {
     name: "fuzzer",
     check: hasty,
@@ -33,7 +33,7 @@ const HASTY: Target = Target {
     most: 16 << 10,
 };
 
-/// A target that reports each text of a path with a verdict of its own, so that the fuzzer can find the path.
+/// A target whose verdict says how many of the texts an input contains, so that the fuzzer can add them one by one.
 const GUIDED: Target = Target {
     name: "fuzzer",
     check: |input| walked(input).to_string(),
@@ -42,7 +42,7 @@ const GUIDED: Target = Target {
     most: 256,
 };
 
-/// The target `GUIDED`, but only the end of the path has a verdict of its own: the fuzzer gets no guidance.
+/// The same target without that guidance: its verdict does not change until the input contains all texts.
 const UNGUIDED: Target = Target { check: |input| (walked(input) < TEXTS.len()).to_string(), ..GUIDED };
 
 pub(crate) fn run(_: &Arguments) -> Outcome {
@@ -71,12 +71,12 @@ pub(crate) fn run(_: &Arguments) -> Outcome {
 fn hasty(input: &[u8]) -> String {
     let refusal = |input: &[u8]| {
         let value: Value = serde_json::from_slice(input).ok()?;
-        // A length that is not checked.
+        // Defect: the length is not checked.
         let length = value["length"].as_u64().unwrap_or_default().min(256 << 20);
         let room: Vec<u8> = Vec::with_capacity(usize::try_from(length).ok()?);
-        // A number that is used as an index.
+        // Defect: a number from the input is used as an index.
         let step = &value["steps"].as_array()?[usize::try_from(value["at"].as_u64()?).ok()?];
-        // A text that is cut, and repeated.
+        // Defect: the text is cut at a byte, and the refusal repeats it.
         let text = value["text"].as_str()?;
         let cut = if text.len() > 30 { &text[..30] } else { text };
         Some(format!("{cut} is not known to {step}, with room for {}", room.capacity()))
@@ -89,7 +89,7 @@ fn hasty(input: &[u8]) -> String {
     verdict.to_owned()
 }
 
-/// How many texts of the path an input contains; fails at its end.
+/// How many of the texts an input starts with, in their order; panics if it starts with all of them.
 #[track_caller]
 fn walked(input: &[u8]) -> usize {
     let mut rest = input;

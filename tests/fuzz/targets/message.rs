@@ -83,7 +83,7 @@ pub(super) const TARGET: Target = Target {
     most: 300 << 10,
 };
 
-/// The limit of an event about a refusal, whatever was refused.
+/// The longest answer to a refused request in bytes, whatever was refused: the event about it has to fit.
 const MAX_ANSWER: usize = 60 << 10;
 
 fn seeds() -> Vec<Vec<u8>> {
@@ -118,7 +118,7 @@ fn check(input: &[u8]) -> String {
     }
 }
 
-/// A request is read again when it is written again, in a text or in an event.
+/// A request is read as the same request when it is written again, as a text within JSON or with other formatting.
 fn stays(request: &Request, input: &[u8]) {
     let text = intake::text(input).unwrap().into_owned();
     let wrapped = json!(text).to_string();
@@ -144,7 +144,7 @@ fn bounded(faults: &[Fault]) {
     assert!(size <= MAX_ANSWER, "an answer of {size} bytes");
 }
 
-/// A refusal names the field and the reason, not the value.
+/// A refusal names the field and the reason, but not the value.
 fn quotes_no_value(input: &[u8]) {
     let Some(injected) = canary::instead_of_a_text(&mut Draw::of(input), input) else { return };
     if let Err(faults) = intake::read(injected.to_string().as_bytes(), "test") {
@@ -152,7 +152,7 @@ fn quotes_no_value(input: &[u8]) {
     }
 }
 
-/// The request is planned, or refused with faults; its texts are values and never expressions.
+/// The request is planned or refused with faults. Its texts are values, and are never evaluated as expressions.
 fn planned(spec: &Spec, id: &TenantId, input: &[u8]) -> String {
     static BLUEPRINT: OnceLock<Blueprint> = OnceLock::new();
     let blueprint = BLUEPRINT.get_or_init(|| Blueprint::check(DEFAULT).unwrap().blueprint);
@@ -160,7 +160,7 @@ fn planned(spec: &Spec, id: &TenantId, input: &[u8]) -> String {
     let plan = |spec: &Spec| blueprint.plan(&intake::plan_context("test", id, 1, spec, &stamp));
     match plan(spec) {
         Ok(made) => {
-            // A name of letters only gives the same plan.
+            // A display name of letters only gives the same plan, apart from the name itself.
             let named = Spec { display_name: "QQnameQQ".into(), ..spec.clone() };
             let (made, plain) = (json!(made.steps), json!(plan(&named).unwrap().steps));
             let text = json!(spec.display_name).to_string();

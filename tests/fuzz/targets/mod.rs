@@ -1,4 +1,4 @@
-//! The fuzz targets and their guarantees.
+//! The fuzz targets, each with what it guarantees.
 
 mod answers;
 mod blueprint;
@@ -16,23 +16,23 @@ use super::{
     run::{self, Outcome},
 };
 
-/// A decoder with its guarantees.
+/// A decoder with what it guarantees.
 pub(crate) struct Target {
     pub(crate) name: &'static str,
-    /// Gives an input to the decoder. Panics if a guarantee is violated, otherwise returns the kind of verdict.
+    /// Gives an input to the decoder. Panics if a guarantee is violated, otherwise returns the kind of result.
     pub(crate) check: fn(&[u8]) -> String,
-    /// Initial inputs, besides those in files.
+    /// Initial inputs, in addition to the files of the corpus.
     pub(crate) seeds: fn() -> Vec<Vec<u8>>,
-    /// Texts that have a meaning for it.
+    /// Texts that have a meaning for the decoder, which mutations insert.
     pub(crate) tokens: &'static [&'static str],
-    /// The longest input: above its limit, if it has one.
+    /// The longest input in bytes. If the decoder has a limit, this is above it.
     pub(crate) most: usize,
 }
 
-/// How a target is run.
+/// Runs a target.
 type Run = fn(&Arguments) -> Outcome;
 
-/// All targets, by name.
+/// All targets: name, and how to run it.
 pub(crate) const ALL: [(&str, Run); 10] = [
     ("envelope", |arguments| run::target(&envelope::TARGET, arguments)),
     ("message", |arguments| run::target(&message::TARGET, arguments)),

@@ -1,7 +1,8 @@
-//! Names of Azure's objects: each tenant has its own, whatever its id, and every one fits its type's rule.
+//! The names of Azure objects: each tenant has names of its own, whatever its id, and every name fits the rule of its
+//! type.
 //!
-//! The ids are similar: they agree at the front, at the end, except for hyphens, or except for one letter, and each
-//! comes with several incarnations, deployments and steps. No input occurs twice, so no name may.
+//! The ids are similar to each other: they differ only in the middle, at the end, in hyphens or in one letter. Each
+//! is combined with several incarnations, deployments and steps. No combination occurs twice, so no name may.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,8 @@ use tenantry_core::{
 
 use crate::{arguments::Arguments, draw::Draw, run::Outcome};
 
-/// The number of names in a test; a long run has its own number, or ten million if it has the time.
+/// The number of names in a test. A long run makes as many as it is given, or as many as its time allows, at most
+/// `MOST`.
 const NAMES: u64 = 100_000;
 const MOST: u64 = 10_000_000;
 
@@ -30,7 +32,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                 outcome.faults.push(format!("{kind} of {id}: {fault}"));
             }
         }
-        // The shortest of all: two that differ here differ everywhere. Azure ignores case.
+        // The name of one type is compared per owner, with the types in rotation. Azure ignores case.
         let (kind, rule) = &rules[n % rules.len()];
         let name = derive_name(rule, kind, owner, slot).to_lowercase();
         made.push(fingerprint(kind, &name));
@@ -58,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 fn rules() -> Vec<(&'static str, NameRule)> {
     let rows = ResourceType::all().filter_map(|row| Some((row.name, row.names?)));
-    // Types without a row of their own, applications and credentials.
+    // Types that have no row in the table of resource types, applications and credentials.
     let further = [
         ("Contoso.Test/things", 50, "t"),
         ("entra-application", 120, "app"),
@@ -69,12 +71,13 @@ fn rules() -> Vec<(&'static str, NameRule)> {
     rows.chain(further).collect()
 }
 
-/// The n-th owner: it contains the number, spelt so that few letters differ from its neighbours'.
+/// The n-th owner of an object: tenant id, incarnation, deployment and step. The id encodes `n` so that it differs
+/// from the ids of its neighbours in few letters.
 fn alike(n: usize, draw: &mut Draw) -> (String, u32, &'static str, &'static str) {
     const SLOTS: [&str; 4] = ["group", "group_", "store", "s"];
     const DEPLOYMENTS: [&str; 3] = ["prod", "prod-1", "p"];
     let (n, own) = (n / 24, n % 24);
-    // Some names drop hyphens or merge them: two letters distinguish one number from another.
+    // The ids consist of two letters only, because some name rules drop or merge hyphens.
     let digits: String = (0..24).map(|bit| if n >> bit & 1 == 1 { 'a' } else { '-' }).collect();
     let id = match n % 5 {
         0 => format!("x{digits}z"),
@@ -86,7 +89,8 @@ fn alike(n: usize, draw: &mut Draw) -> (String, u32, &'static str, &'static str)
     (id, 1 + u32::try_from(own / 12).unwrap_or_default(), DEPLOYMENTS[own % 3], SLOTS[own / 3 % 4])
 }
 
-/// Microsoft's limits for names of such objects, all types together: every rule is within them.
+/// How a name violates its type's rule or the limits that Microsoft sets for the names of all types; `None` if it
+/// fits.
 fn misfit(rule: &NameRule, name: &str) -> Option<String> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || (rule.hyphen && b == b'-');
     if !(rule.length.0..=rule.length.1).contains(&name.len()) {
@@ -102,7 +106,8 @@ fn misfit(rule: &NameRule, name: &str) -> Option<String> {
     (!fits).then(|| format!("{name} is no name for it"))
 }
 
-/// 64 bits of a kind's name: ten million of them collide by chance once in three hundred thousand runs.
+/// A 64-bit hash of a kind and a name. Among ten million, two collide by chance in one of three hundred thousand
+/// runs.
 fn fingerprint(kind: &str, name: &str) -> u64 {
     Draw::of(format!("{kind}/{name}").as_bytes()).next()
 }

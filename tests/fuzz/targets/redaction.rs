@@ -1,4 +1,4 @@
-//! Texts from outside, before they are kept: a secret in them is redacted, whatever its context.
+//! Redaction of texts from outside: a secret in a text is redacted whatever surrounds it.
 
 use tenantry_core::steps::redact;
 
@@ -61,10 +61,10 @@ fn canary_free(text: &str) -> Vec<u8> {
 fn check(input: &[u8]) -> String {
     let text = String::from_utf8_lossy(input);
     let redacted = redact(&text);
-    // Names of secrets within secrets may be cut differently the second time, but nothing is revealed.
+    // A second redaction may cut names of secrets within secrets differently, but must not reveal anything.
     let left = |text: &str| text.replace("[redacted]", "").len();
     assert!(left(&redact(&redacted)) <= left(&redacted), "it comes back");
-    // At worst each pair of letters is a name and a value.
+    // In the worst case each pair of letters is the name and the value of a secret.
     assert!(redacted.len() <= 6 * text.len() + 64, "{} bytes become {}", text.len(), redacted.len());
     let mut draw = Draw::of(input);
     let at = (0..=draw.below(text.len() + 1)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();

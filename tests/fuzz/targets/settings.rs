@@ -1,4 +1,4 @@
-//! Settings, as an operator might misconfigure them. An input has a line per setting, `NAME=value`.
+//! Settings as an operator might misconfigure them. An input has one setting per line, as `NAME=value`.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ fn check(input: &[u8]) -> String {
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    // A value that is not an array is a file name: none of this machine's files may be read.
+    // Stamps that are not a JSON array are the name of a file. No file of this machine may be read.
     settings.retain(|name, value| name != "TENANTRY_STAMPS" || value.trim().starts_with('['));
     let read = |settings: &BTreeMap<String, String>| Config::read(|name| settings.get(name).cloned());
     let verdict = match read(&settings) {
@@ -86,7 +86,7 @@ fn check(input: &[u8]) -> String {
             faults.iter().map(|fault| fault.name).collect::<Vec<_>>().join(",")
         }
     };
-    // A refusal does not repeat the value of a setting: it may be a key in the wrong setting.
+    // A refusal does not repeat the value of a setting: an operator may have put a key into the wrong setting.
     let mut draw = Draw::of(input);
     let names: Vec<String> = settings.keys().cloned().collect();
     if !names.is_empty() {

@@ -1,4 +1,4 @@
-//! Resources of Azure Resource Manager and their long-running operations.
+//! Resources of Azure Resource Manager in the simulator's Azure, and the requests to them.
 
 use serde_json::{Value, json};
 use tenantry_core::steps::{Method, Reply, Request};
@@ -13,26 +13,26 @@ use crate::exec::Millis;
 
 pub(super) const HOST: &str = "https://management.azure.com";
 
-/// How often the deletion of an object is requested before it may be deleted with its parent.
+/// How often a request has to be refused or a deletion repeated before an object may be deleted with its parent.
 const TRIES_OF_A_PART: u32 = 4;
 
-/// A resource.
+/// A resource in the simulator's Azure.
 #[derive(Debug, Clone)]
 pub(crate) struct Object {
     pub(crate) body: Value,
-    /// The running operation.
+    /// The number of the operation that runs on the resource; `None` if there is none.
     pub(crate) busy: Option<u64>,
-    /// An object of somebody else, which must be left alone.
+    /// Whether the object belongs to somebody else, so that tenantry must not change it.
     pub(crate) stranger: bool,
-    /// When it was created.
+    /// The instant at which the resource was created.
     pub(crate) made: Millis,
-    /// It has failed without a change.
+    /// Whether the resource shows as failed although nobody changed it.
     pub(crate) rotten: bool,
-    /// Once deleted, it can't be purged.
+    /// Whether the resource can't be purged after its deletion.
     pub(crate) protected: bool,
 }
 
-/// The resource group's id within an id, in lower case.
+/// The id of the resource group that contains an id. Both are in lower case.
 pub(crate) fn group_of(id: &str) -> &str {
     let mut slashes = id.match_indices('/').map(|(at, _)| at);
     slashes.nth(4).map_or(id, |end| &id[..end])
@@ -85,7 +85,8 @@ impl Azure {
     }
 
     fn show(&mut self, id: &str) -> Reply {
-        // Before the first read: an object that appears between a read and a write can't be distinguished.
+        // A foreign object appears only before the first read: one that appears between a read and a write can't be
+        // recognized.
         let first = self.read_once.insert(id.to_owned());
         if first
             && !self.objects.contains_key(id)
@@ -111,7 +112,7 @@ impl Azure {
         }
     }
 
-    /// A refusal if its group does not exist or is being deleted.
+    /// A refusal if the resource's group does not exist or is being deleted.
     fn in_its_group(&self, id: &str) -> Option<Reply> {
         match self.objects.get(group_of(id)) {
             None => Some(refuse(404, "ResourceGroupNotFound", "there is no such group")),
@@ -122,7 +123,7 @@ impl Azure {
         }
     }
 
-    /// The refusal of a PUT, if it is refused.
+    /// The refusal of a PUT; `None` if the PUT is carried out.
     fn refusal(&mut self, id: &str, past: Option<&Object>, requested: &Value) -> Option<Reply> {
         if !is_group(id)
             && let Some(refusal) = self.in_its_group(id)
@@ -186,7 +187,7 @@ impl Azure {
         for connection in connections.and_then(Value::as_array_mut).into_iter().flatten() {
             connection["properties"]["privateLinkServiceConnectionState"] = json!({"status": "Approved"});
         }
-        // Only an operation can fail later: what is answered as done is done.
+        // Only a PUT with an operation can fail later: one that is answered as done is done.
         let cursed = !made && self.is_cursed(id);
         let takes_long = cursed
             || self.cursed.contains(id)
@@ -211,7 +212,8 @@ impl Azure {
         self.followed(number, reply(status, shown))
     }
 
-    /// A vault's name is held by an existing or a deleted vault; the service may only report a conflict.
+    /// A refusal if another vault, existing or soft-deleted, has the name. For a deleted one the service may report
+    /// only a conflict.
     fn name_taken(&mut self, id: &str) -> Option<Reply> {
         self.leave_a_deleted_vault(id);
         let name = last(id);
@@ -224,7 +226,7 @@ impl Azure {
         taken.then(|| refuse(409, "VaultAlreadyExists", "the name is taken"))
     }
 
-    /// Adds, sometimes, a soft-deleted vault of that name that belonged to another customer.
+    /// Sometimes adds a soft-deleted vault of this name that belongs to another customer.
     fn leave_a_deleted_vault(&mut self, id: &str) {
         if self.strangers == 0 || !self.rng.permille(300) {
             return;
@@ -246,7 +248,7 @@ impl Azure {
         self.deleted_vaults.insert(theirs, vault);
     }
 
-    /// Private endpoints of one network are changed one at a time.
+    /// Refuses a change to a private endpoint while another one of the same network is being changed.
     fn network_queue(&mut self, id: &str) -> Option<Reply> {
         if !is_private_endpoint(id) {
             return None;
@@ -266,7 +268,8 @@ impl Azure {
         Some(refusal)
     }
 
-    /// The target of a private endpoint can still be in progress for the network, though it shows as ready.
+    /// Sometimes refuses a private endpoint because its target is still in progress for the network, although the
+    /// target shows as ready.
     fn still_in_progress(&mut self, requested: &Value) -> Option<Reply> {
         let to =
             text(requested, "/properties/privateLinkServiceConnections/0/properties/privateLinkServiceId");
@@ -315,10 +318,10 @@ impl Azure {
         self.followed(number, reply(202, Value::Null))
     }
 
-    /// Deletions go in reverse order: none of our objects may depend on a deleted one.
+    /// Records a violation if one of our objects still depends on the deleted one: deletions go in reverse order.
     fn in_order(&mut self, id: &str) {
         let within = format!("{id}/");
-        // A part that could not be deleted after several attempts is deleted with its parent.
+        // An object that could not be deleted after several attempts is deleted with its parent.
         let given_up = |other: &String| self.deletes.get(other).copied().unwrap_or(0) >= TRIES_OF_A_PART;
         let above = self.objects.keys().filter(|other| other.starts_with(&within) && !given_up(other));
         let above: Vec<&String> = above.collect();

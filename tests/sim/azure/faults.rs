@@ -1,9 +1,9 @@
-//! Faults of the service itself: load, undocumented refusals, exhausted quotas, objects that fail without a change, and
-//! purges that are not allowed.
+//! Faults of Azure itself: load, undocumented refusals, exhausted quotas, objects that show as failed without a
+//! change, and purges that are not allowed.
 //!
 //! Sources: public reports of operators (a storage account that shows `Failed` for a while, undocumented codes,
-//! `MethodNotAllowed` on the purge of a protected vault, Graph's 403 instead of a 404 while it lags); RFC 9110, 10.2.3,
-//! for the forms of `Retry-After`.
+//! `MethodNotAllowed` on the purge of a protected vault, Graph's 403 instead of a 404 while it is not up to date);
+//! RFC 9110, 10.2.3, for the forms of `Retry-After`.
 
 use serde_json::{Value, json};
 use tenantry_core::steps::{Method, Reply, Request};
@@ -11,7 +11,7 @@ use tenantry_core::steps::{Method, Reply, Request};
 use super::{Azure, Meaning, Object, SECRET, mark, refuse, text};
 use crate::{exec::Millis, ledger::stamp_of, rng::Rng};
 
-/// Undocumented codes, with statuses that are usually not retried. Each of them passes within minutes.
+/// Undocumented codes, with statuses that are usually not retried. Each refusal passes within minutes.
 pub(crate) const UNKNOWN_CODES: [(u16, &str); 6] = [
     (400, "RegionIsWarmingUp"),
     (421, "RepresentationNotSettled"),
@@ -20,15 +20,16 @@ pub(crate) const UNKNOWN_CODES: [(u16, &str); 6] = [
     (428, "PartitionMoving"),
     (400, "BackendRebalancing"),
 ];
-/// How long an unknown code lasts at most.
+/// The longest time for which a request is refused with an unknown code.
 const UNKNOWN_CODE_LASTS: Millis = 240_000;
-/// How an operation reports a failure that does not prevent another attempt.
+/// The codes with which an operation reports a failure that does not prevent another attempt.
 pub(crate) const FAILED_ONCE: [&str; 3] = ["ProvisioningFailed", "InternalServerError", "ConflictError"];
-/// Provisioning states instead of the three documented ends of an operation.
+/// Provisioning states that end an operation, beside the three documented ones.
 pub(super) const ODD_ENDS: [&str; 4] = ["Degraded", "PartiallySucceeded", "Aborted", "TimedOut"];
 
 impl Azure {
-    /// Load and passing faults: the request is refused before anything is done.
+    /// A refusal because of load or another passing fault, before anything is done; `None` if the request is carried
+    /// out.
     pub(super) fn fault(&mut self, request: &Request) -> Option<Reply> {
         if self.rng.permille(self.manners.throttled) {
             self.hit("429");
@@ -58,7 +59,7 @@ impl Azure {
         self.unknown_code(request)
     }
 
-    /// A refusal with an unknown code, for one request and some minutes.
+    /// Refuses a request with an unknown code, and repeats of the request for up to some minutes.
     fn unknown_code(&mut self, request: &Request) -> Option<Reply> {
         if self.manners.unknown_codes == 0 || request.path.contains("/operations/") {
             return None;
@@ -82,13 +83,13 @@ impl Azure {
         Some(self.passing(refusal, until))
     }
 
-    /// `Retry-After`: in seconds, in seconds with a fraction, or as a date.
+    /// Sets `Retry-After`: in seconds, in seconds with a fraction, or as a date.
     pub(super) fn ask_to_wait(&mut self, answer: &mut Reply, seconds: i64) {
         let form = if self.rng.permille(self.manners.fancy_waits) { self.rng.below(2) } else { 2 };
         let value = match form {
             0 => {
                 self.hit("Retry-After as a date");
-                // The date is relative to that of the answer, because the clocks of two machines differ.
+                // Relative to the answer's own `Date` header, because the clocks of two machines differ.
                 let date = |at: Millis| stamp_of(at).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
                 answer.headers.insert("date".to_owned(), date(self.now));
                 date(self.now + seconds * 1000)
@@ -102,7 +103,7 @@ impl Azure {
         answer.headers.insert("retry-after".to_owned(), value);
     }
 
-    /// No more objects of a kind can be created from some instant on.
+    /// Refuses to create objects of one kind from some instant on, because the region's quota is used up.
     pub(super) fn wall(&mut self, id: &str) -> Option<Reply> {
         let kind = self.manners.wall.filter(|(from, _)| *from <= self.now)?.1;
         if id.rsplit('/').nth(1) != Some(kind) {
@@ -112,7 +113,8 @@ impl Azure {
         Some(refuse(409, "OutOfQuota", "the quota of this region is used up"))
     }
 
-    /// Refuses, permanently, to set `lit` back to false: the service requires another change first.
+    /// Permanently refuses, for some objects, to set `lit` back to false. Such an object can only be deleted with its
+    /// parent.
     pub(super) fn refuses_to_change_back(
         &mut self,
         id: &str,
@@ -133,8 +135,8 @@ impl Azure {
         Some(self.means(refuse(status, code, "it can't be put out"), Meaning::DeletedWithParent))
     }
 
-    /// A person deletes one of the tenants' vaults with all its role assignments, and may recreate it in another
-    /// region, as happens in manual moves.
+    /// Acts as a person who deletes a tenant's vault with all its role assignments and may recreate it in another
+    /// region, as in a manual move.
     pub(crate) fn rob(&mut self, rng: &mut Rng) {
         let idle = |(id, vault): &(&String, &Object)| {
             id.contains("/microsoft.keyvault/vaults/") && vault.busy.is_none() && !vault.stranger
@@ -157,7 +159,7 @@ impl Azure {
         }
     }
 
-    /// A ready object shows as failed, though it was not changed.
+    /// Sometimes makes a ready object show as failed although nobody changed it.
     pub(super) fn rot(&mut self, id: &str) {
         if !self.rng.permille(self.manners.rots) {
             return;
@@ -173,7 +175,7 @@ impl Azure {
         }
     }
 
-    /// Whether every update of an object fails from now on.
+    /// Whether every update of an object fails. Decides at random whether it starts to.
     pub(super) fn is_cursed(&mut self, id: &str) -> bool {
         if self.rng.permille(self.manners.curses) {
             self.cursed.insert(id.to_owned());
@@ -185,7 +187,7 @@ impl Azure {
         cursed
     }
 
-    /// Ids as a service sometimes shows them: in another case.
+    /// Sometimes shows ids in upper or lower case, as services do.
     pub(super) fn in_another_case(&mut self, mut shown: Value, members: &[&str]) -> Value {
         if !self.rng.permille(self.manners.other_case) {
             return shown;
@@ -200,7 +202,7 @@ impl Azure {
         shown
     }
 
-    /// Ends all faults of objects.
+    /// Ends the faults of all objects.
     pub(super) fn heal_objects(&mut self) {
         self.cursed.clear();
         self.unknown_codes.clear();

@@ -1,5 +1,5 @@
-//! Entra through Microsoft Graph: a primary that accepts writes, and replicas that show them later, each with its own
-//! lag.
+//! Microsoft Graph of the simulator's Azure: a primary accepts writes, and three replicas show them later, each with
+//! a lag of its own.
 
 use serde_json::{Value, json};
 use tenantry_core::steps::{Method, Reply, Request};
@@ -7,17 +7,18 @@ use tenantry_core::steps::{Method, Reply, Request};
 use super::{Azure, GRAPH, is_intruders, mark, pages::Seen, refuse, reply, text};
 use crate::exec::Millis;
 
-/// The versions of one object, with the instants from which each replica shows them.
+/// The versions of one object, with the instants from which each replica shows them. A deletion is a version without
+/// a body.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Replicated(Vec<([Millis; 3], Option<Value>)>);
 
 impl Replicated {
-    /// The object at the primary.
+    /// The object's state at the primary; `None` if it does not exist.
     pub(crate) fn primary(&self) -> Option<&Value> {
         self.0.last()?.1.as_ref()
     }
 
-    /// The object, or its last version before its deletion.
+    /// The object's state at the primary, or its last state before it was deleted.
     pub(crate) fn last(&self) -> Option<&Value> {
         self.0.iter().rev().find_map(|(_, body)| body.as_ref())
     }
@@ -27,7 +28,7 @@ impl Replicated {
         shown.1.as_ref()
     }
 
-    /// Whether a replica shows an earlier version than the last.
+    /// Whether a replica still shows an earlier version than the last one.
     pub(super) fn is_behind(&self, replica: usize, now: Millis) -> bool {
         self.0.last().is_some_and(|(from, _)| from[replica] > now)
     }
@@ -35,14 +36,14 @@ impl Replicated {
     pub(crate) fn write(&mut self, now: Millis, lags: [Millis; 3], body: Option<Value>) {
         let past = self.0.last().map_or([0; 3], |(from, _)| *from);
         let from = [0, 1, 2].map(|replica| past[replica].max(now + lags[replica]));
-        // Versions that no replica shows any more are dropped.
+        // Versions that no replica shows any longer are dropped.
         let seen = self.0.iter().rposition(|(from, _)| from.iter().all(|from| *from <= now)).unwrap_or(0);
         self.0.drain(..seen);
         self.0.push((from, body));
     }
 }
 
-/// The target of a path.
+/// What the path of a request addresses.
 enum Target<'a> {
     Application(&'a str),
     ApplicationById(&'a str),
@@ -50,7 +51,7 @@ enum Target<'a> {
     PrincipalById(&'a str),
     Credential(&'a str, &'a str),
     Credentials(&'a str),
-    /// The owners of an application or a service principal: none.
+    /// The owners of an application or a service principal. The list is always empty.
     Owners,
     Deleted(&'a str),
     DeletedList(&'a str),
@@ -96,7 +97,7 @@ fn missing() -> Reply {
     refuse(404, "Request_ResourceNotFound", "the resource does not exist")
 }
 
-/// Merges a body into another.
+/// Merges the members of `body` into `past`.
 fn over(mut past: Value, body: &Value) -> Value {
     for (name, value) in body.as_object().into_iter().flatten() {
         past[name.as_str()] = value.clone();
@@ -105,7 +106,7 @@ fn over(mut past: Value, body: &Value) -> Value {
 }
 
 impl Azure {
-    /// The tenant of an object of Entra, by the id in a path.
+    /// The tenant to which an Entra object belongs whose id occurs in a path.
     pub(crate) fn owner_in(&self, path: &str) -> Option<String> {
         let named = |body: &Value| {
             ["/id", "/appId"].iter().map(|key| text(body, key)).any(|id| !id.is_empty() && path.contains(id))
@@ -178,8 +179,8 @@ impl Azure {
         }
         let (replica, now) = (self.replica(), self.now);
         let mut answer = shown(visible(&mut self.behind, self.applications.get(name), replica, now));
-        // A collection of Graph's has no defined order. The order in which it is shown is fixed, so waiting does not
-        // help.
+        // A collection of Graph has no defined order. Here the order depends on the name only, so waiting does not
+        // change it.
         let reversed = name.bytes().map(u64::from).sum::<u64>() % 1_000 < self.manners.reordered;
         let addresses = answer.body.pointer_mut("/web/redirectUris").and_then(Value::as_array_mut);
         if let Some(addresses) = addresses.filter(|_| reversed) {
@@ -209,13 +210,13 @@ impl Azure {
         reply(201, made)
     }
 
-    /// A write reads its dependencies at one replica, which may not have them yet.
+    /// Whether the replica that a write reads shows an application. It may not show a new one yet.
     fn knows(&mut self, is_it: impl Fn(&Value) -> bool) -> bool {
         let (replica, now) = (self.replica(), self.now);
         self.applications.values().any(|versions| versions.seen_by(replica, now).is_some_and(&is_it))
     }
 
-    /// The refusal if one replica does not show an existing object yet.
+    /// Marks a refusal as passing if the object exists and one replica does not show it yet.
     fn lagging(&mut self, exists: bool, refusal: Reply) -> Reply {
         let until = self.now + self.manners.graph_lag;
         if exists { self.passing(refusal, until) } else { refusal }
@@ -364,7 +365,8 @@ impl Azure {
     }
 }
 
-/// The version of an object that a replica shows. Sets `behind` if it is not the last one.
+/// The version of an object that a replica shows. Sets `behind` if the replica still shows an earlier version than
+/// the last.
 fn visible<'a>(
     behind: &mut bool,
     versions: Option<&'a Replicated>,

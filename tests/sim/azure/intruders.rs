@@ -1,5 +1,5 @@
-//! Intruders give themselves access to a tenant's objects. This test records which reads have covered that: before a
-//! tenant is called active, its final state has to have been read without an intruder.
+//! Intruders that give themselves access to a tenant's objects, and which reads prove that there is none: before a
+//! tenant is reported as active, its final state has to have been read while no intruder had access.
 
 use serde_json::{Value, json};
 
@@ -12,16 +12,16 @@ use super::{
 };
 use crate::exec::Millis;
 
-/// The object id of an undeclared principal.
+/// The object id of the intruder: a principal that no blueprint declares.
 const INTRUDER: &str = "00000000-0000-4000-8000-0000000bad00";
 const ISSUER: &str = "https://intruder.example";
 
-/// Whether a role assignment or a federated credential is the intruder's.
+/// Whether a role assignment or a federated credential gives the intruder access.
 pub(crate) fn is_intruders(body: &Value) -> bool {
     text(body, "/properties/principalId") == INTRUDER || text(body, "/issuer") == ISSUER
 }
 
-/// When a tenant was last changed, and when a read last showed no intruder.
+/// When a tenant was last changed, and when a complete read last showed that no intruder has access to it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct LastReads {
     changed: Millis,
@@ -30,30 +30,30 @@ pub(super) struct LastReads {
 }
 
 impl Azure {
-    /// A change was carried out for a tenant: earlier reads no longer count.
+    /// Records that a tenant was changed: earlier reads prove nothing about it any longer.
     pub(crate) fn changed(&mut self, tenant: &str) {
         let now = self.now;
         self.last_reads.entry(tenant.to_owned()).or_default().changed = now;
     }
 
-    /// The tenants at a scope and below in whose groups no intruder has a role.
+    /// The tenants whose resource group is at or below a scope and in whose group no intruder has a role.
     pub(super) fn clean_of_roles(&self, scope: &str) -> Vec<String> {
         let groups = self.objects.iter().filter(|(id, _)| group_of(id) == *id && within(id, scope));
         groups.filter(|(id, _)| !self.holds_roles(id)).filter_map(|(_, group)| mark(&group.body)).collect()
     }
 
-    /// A caller has read all assignments, as they were at that instant, and none is an intruder's.
+    /// Records that a complete list of role assignments was read, and that it showed no intruder at the time `at`.
     pub(super) fn saw_roles(&mut self, tenant: &str, at: Millis) {
         let reads = self.last_reads.entry(tenant.to_owned()).or_default();
         reads.roles = reads.roles.max(Some(at));
     }
 
-    /// The tenant of an application, if no intruder has a credential of it.
+    /// The tenant of an application; `None` if an intruder has added a credential to it.
     pub(super) fn clean_of_credentials(&self, app: &str) -> Option<String> {
         self.application(app).filter(|_| !self.holds_credentials(app)).and_then(mark)
     }
 
-    /// A caller has read all credentials of the application, as they were at that instant, and none is an intruder's.
+    /// Records that all credentials of an application were read, and that none was an intruder's at the time `at`.
     pub(super) fn saw_credentials(&mut self, tenant: &str, at: Millis) {
         let reads = self.last_reads.entry(tenant.to_owned()).or_default();
         reads.credentials = reads.credentials.max(Some(at));
@@ -73,7 +73,7 @@ impl Azure {
         own.filter_map(|(_, versions)| versions.primary()).any(is_intruders)
     }
 
-    /// Whether an intruder has access to a tenant's objects.
+    /// Whether an intruder has access to a tenant's objects at the moment.
     pub(crate) fn intruded(&self, tenant: &str) -> bool {
         let of = |body: &Value| mark(body).as_deref() == Some(tenant);
         let mut groups = self.objects.iter().filter(|(id, object)| group_of(id) == *id && of(&object.body));
@@ -82,7 +82,8 @@ impl Azure {
             || own.any(|body| self.holds_credentials(text(body, "/id")))
     }
 
-    /// What was not read since the tenant was last changed, or only while an intruder had access.
+    /// What the isolation check has not read since the tenant was last changed, or has read only while an intruder
+    /// had access. `None` if the check covers everything.
     pub(crate) fn unproved(&self, tenant: &str, has_application: bool) -> Option<String> {
         let reads = self.last_reads.get(tenant).copied().unwrap_or_default();
         let since = |read: Option<Millis>| read.is_some_and(|at| at >= reads.changed);
@@ -99,7 +100,8 @@ impl Azure {
         }
     }
 
-    /// An intruder gives itself access to an existing object.
+    /// Gives an intruder access to an existing object: a role at a vault or a group, or a credential of an
+    /// application.
     pub(crate) fn intrude(&mut self, now: Millis) {
         self.now = now.max(self.now);
         let now = self.now;
@@ -126,7 +128,7 @@ impl Azure {
         self.hit("intruder");
     }
 
-    /// A person removes the intruders' access.
+    /// Removes all access of intruders, as a person would.
     pub(crate) fn evict(&mut self) {
         self.grants.retain(|_, grant| !grant.primary().is_some_and(is_intruders));
         self.credentials.retain(|_, credential| !credential.primary().is_some_and(is_intruders));

@@ -1,4 +1,5 @@
-//! The real meaning of Azure's refusals, whatever their messages: the ledger compares blocked steps with it.
+//! The real meaning of Azure's refusals, whatever their messages say. The ledger compares it with why steps are
+//! blocked.
 
 use tenantry_core::steps::Reply;
 
@@ -8,21 +9,21 @@ use crate::exec::Millis;
 /// The real meaning of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// It passes within minutes by itself.
+    /// The refusal ends by itself within minutes.
     Passes,
-    /// A deleted object holds the name.
+    /// A soft-deleted object holds the name.
     NameHeld,
-    /// A part can't be changed back, and is deleted with its parent.
+    /// The object can't be changed back; it is deleted with its parent.
     DeletedWithParent,
-    /// The object was deleted with its scope.
+    /// The object was already deleted together with its scope.
     DeletedWithScope,
 }
 
-/// What takes longer needs a person.
+/// A refusal that lasts longer than this, in milliseconds, needs a person.
 const SOON: Millis = 5 * 60_000;
 
 impl Azure {
-    /// Stores the meaning of a refusal, under its request id.
+    /// Stores the meaning of a refusal under a new request id, which the refusal gets.
     pub(super) fn means(&mut self, mut refusal: Reply, meaning: Meaning) -> Reply {
         let id = format!("refused-{}", self.meanings.len() + 1);
         refusal.headers.insert("x-ms-request-id".to_owned(), id.clone());
@@ -30,12 +31,12 @@ impl Azure {
         refusal
     }
 
-    /// A refusal that passes at some instant.
+    /// Marks a refusal that ends at the instant `until` as passing, if that is soon enough.
     pub(super) fn passing(&mut self, refusal: Reply, until: Millis) -> Reply {
         if until - self.now > SOON { refusal } else { self.means(refusal, Meaning::Passes) }
     }
 
-    /// The meaning of a refusal, by its request id.
+    /// The meaning of the refusal with this request id; `None` if it has none.
     pub(crate) fn meaning(&self, id: &str) -> Option<Meaning> {
         self.meanings.get(id).copied()
     }

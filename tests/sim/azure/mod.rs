@@ -1,10 +1,9 @@
-//! An Azure in memory, as far as the simulated tenants need it: a request is carried out at one instant, and a
-//! long-running operation ends at a later one. Losing and delaying requests is the transport's part
-//! ([`super::transport`]).
+//! An Azure in memory, with what the simulated tenants need. It carries out a request at one instant; a long-running
+//! operation ends at a later one. Requests that are lost or delayed are in the transport ([`super::transport`]).
 //!
-//! It shares no code with `crates/azure-sim/src`, so that they share no errors. Sources: Microsoft, "Track asynchronous
-//! Azure operations"; "Understand how Azure Resource Manager throttles requests"; "Troubleshoot Azure RBAC"; Microsoft
-//! Graph, "Upsert application", "Upsert servicePrincipal", "List deletedItems"; public reports of
+//! It shares no code with `crates/azure-sim/src`, so that no error can be in both. Sources: Microsoft, "Track
+//! asynchronous Azure operations"; "Understand how Azure Resource Manager throttles requests"; "Troubleshoot Azure
+//! RBAC"; Microsoft Graph, "Upsert application", "Upsert servicePrincipal", "List deletedItems"; public reports of
 //! `NoBackingApplicationObject` and of `RetryableErrorDueToAnotherOperation` between private endpoints of a network.
 
 mod arm;
@@ -35,13 +34,13 @@ use pages::Rest;
 
 pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-00000000a001";
 
-/// A secret in Azure's messages, which must not be repeated anywhere.
+/// A secret in Azure's messages, which the product must not repeat anywhere.
 pub(crate) const SECRET: &str =
     "c2VjcmV0LW9mLWEtc2ltdWxhdGVkLWFjY291bnQtdGhhdC1ub2JvZHktbWF5LXJlcGVhdC1oZXJlIQ==";
 
 const GRAPH: &str = "https://graph.microsoft.com";
 
-/// The stamp as blueprints see it; with `short`, its role ids without the subscription that Azure shows.
+/// The stamp as blueprints read it. With `short`, role ids lack the subscription, which Azure shows.
 pub(crate) fn stamp(short: bool) -> Value {
     let group = format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-stamp");
     let role = |guid: &str| {
@@ -67,44 +66,45 @@ pub(crate) struct Azure {
     pub(crate) operations: BTreeMap<u64, Operation>,
     running: BTreeSet<(Millis, u64)>,
     pub(crate) grants: BTreeMap<String, Replicated>,
-    /// By unique name.
+    /// Applications by unique name.
     pub(crate) applications: BTreeMap<String, Replicated>,
-    /// By `appId`.
+    /// Service principals by `appId`.
     pub(crate) principals: BTreeMap<String, Replicated>,
-    /// By the application's object id and the name.
+    /// Federated credentials by the application's object id and the credential's name.
     pub(crate) credentials: BTreeMap<(String, String), Replicated>,
-    /// Entra's deleted items: kind and body by object id.
+    /// Entra's deleted items by object id: kind and body.
     pub(crate) deleted: BTreeMap<String, (&'static str, Value)>,
-    /// Principals of managed identities: role assignments know them from this instant on.
+    /// Service principals and managed identities by object id, with the instant from which role assignments accept
+    /// them.
     pub(crate) known_principals: BTreeMap<String, Millis>,
-    /// Whether the last answer showed a state from before the last write.
+    /// Whether the last answer came from a replica that did not show the last write yet.
     pub(crate) behind: bool,
-    /// Violations that Azure itself has seen.
+    /// Violated invariants that this Azure has detected: number and description.
     pub(crate) wrongs: Vec<(&'static str, String)>,
     pub(crate) strangers: u32,
-    /// The ids that were read at least once.
+    /// The resource ids that were read at least once.
     read_once: BTreeSet<String>,
-    /// The reads of the isolation check, by tenant.
+    /// What the isolation check has last read of each tenant.
     last_reads: BTreeMap<String, LastReads>,
-    /// Refusals with unknown codes, by request: until when, and which.
+    /// Current refusals with unknown codes, by method and path: their end, and the index of the code.
     unknown_codes: BTreeMap<String, (Millis, usize)>,
-    /// Objects whose updates always fail.
+    /// The ids of objects whose updates always fail.
     cursed: BTreeSet<String>,
-    /// How often a deletion was requested, or a request failed.
+    /// By resource id: how many deletions were requested and how many requests failed.
     deletes: BTreeMap<String, u32>,
-    /// Pages that have not been read yet.
+    /// The pages of each list that have not been read yet, by the token in the link to the next page.
     rests: BTreeMap<u64, Rest>,
-    /// The meaning of each refusal, by its request id.
+    /// The real meaning of refusals, by request id.
     meanings: BTreeMap<String, Meaning>,
-    /// Objects that can't be changed back.
+    /// By resource id: whether the object refuses to be changed back.
     stubborn: BTreeMap<String, bool>,
-    /// Tenants from which an object was deleted by hand.
+    /// Tenants of which an object was deleted by hand.
     pub(crate) robbed: BTreeSet<String>,
     /// How often each kind of fault occurred.
     pub(crate) hits: BTreeMap<&'static str, u64>,
 }
 
-/// A reply of Azure's.
+/// An answer of Azure without headers.
 pub(crate) fn reply(status: u16, body: Value) -> Reply {
     Reply { status, headers: BTreeMap::new(), body }
 }
@@ -117,7 +117,7 @@ pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The tenant of an object, from its tag in ARM or Graph.
+/// The tenant that an object's ownership mark names: a tag in ARM or in Graph.
 pub(crate) fn mark(body: &Value) -> Option<String> {
     if let Some(tenant) = body.pointer("/tags/tenantry-tenant").and_then(Value::as_str) {
         return Some(tenant.to_owned());
@@ -165,13 +165,13 @@ impl Azure {
         *self.hits.entry(what).or_default() += 1;
     }
 
-    /// An id in the form of Azure's own.
+    /// A new id in the form of the ids that Azure gives.
     fn guid(&mut self) -> String {
         self.drawn += 1;
         format!("00000000-0000-4000-8000-{:012x}", self.drawn)
     }
 
-    /// Carries out a request at this instant.
+    /// Answers a request at the instant `now`, after operations that are due have ended.
     pub(crate) fn handle(&mut self, now: Millis, request: &Request) -> Reply {
         self.now = now.max(self.now);
         self.behind = false;
@@ -183,7 +183,7 @@ impl Azure {
         reply
     }
 
-    /// A deletion was requested, or a request failed.
+    /// Counts a deletion that was requested or a request that failed.
     pub(crate) fn in_vain(&mut self, request: &Request) {
         let id = request.path.split('?').next().unwrap_or_default().to_ascii_lowercase();
         *self.deletes.entry(id).or_default() += 1;
@@ -201,10 +201,10 @@ impl Azure {
         }
     }
 
-    /// Every object of a tenant that still exists, including soft-deleted ones.
+    /// The ids of all existing objects of a tenant, including soft-deleted ones.
     pub(crate) fn belongings(&self, tenant: &str) -> Vec<String> {
         let of = |body: &Value| mark(body).as_deref() == Some(tenant);
-        // An object that can't be purged before its date is not a violation.
+        // A soft-deleted vault that can't be purged before its date is not a leftover.
         let held = self.deleted_vaults.iter().filter(|(_, vault)| !vault.protected);
         let live = self.objects.iter().chain(held);
         let mut found: Vec<String> =
@@ -230,7 +230,8 @@ impl Azure {
         found
     }
 
-    /// Azure has no more faults: stuck operations end, a person moves foreign objects away.
+    /// Ends all faults of Azure. Stuck operations end within a minute; foreign objects disappear, as if a person had
+    /// moved them.
     pub(crate) fn heal(&mut self, now: Millis) {
         self.now = now.max(self.now);
         self.manners = AzureManners::healed(&self.manners);

@@ -1,4 +1,4 @@
-//! Long-running operations, in both forms: how they end, and how that is reported.
+//! Long-running operations in both forms of polling: how they end, and what Azure reports about that.
 
 use serde_json::{Value, json};
 use tenantry_core::steps::Reply;
@@ -6,7 +6,7 @@ use tenantry_core::steps::Reply;
 use super::{Azure, FAILED_ONCE, Meaning, SUBSCRIPTION, arm::HOST, faults::ODD_ENDS, refuse, reply};
 use crate::exec::Millis;
 
-/// Longer than that an operation counts as stuck.
+/// An operation that takes longer than this, in milliseconds, counts as stuck.
 const QUICK: Millis = 3_600_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,19 +16,19 @@ pub(crate) enum Work {
     Purge,
 }
 
-/// The outcome of an operation.
+/// How an operation ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Well,
-    /// The resource has failed, and the operation reports it.
+    /// The provisioning state becomes `Failed`, and the operation reports the failure.
     Failed,
-    /// The operation reports success, and the resource has failed.
+    /// The operation reports success, but the provisioning state is `Failed`.
     Lied,
-    /// The operation is unknown; the resource succeeds.
+    /// Polls find no operation; the resource's change succeeds.
     Vanished,
-    /// The operation reports a failure, and the resource is as it was before.
+    /// The operation reports a failure, and the resource keeps its earlier state.
     Undone,
-    /// The operation ends in an undocumented state; the resource succeeds.
+    /// The operation ends in an undocumented state; the resource's change succeeds.
     Odd(&'static str),
 }
 
@@ -36,17 +36,17 @@ pub(crate) enum End {
 pub(crate) struct Operation {
     pub(crate) target: String,
     pub(crate) work: Work,
-    /// The resource before the operation.
+    /// The resource's body before the operation; `None` if the operation creates it.
     past: Option<Value>,
-    /// The code of its failure.
+    /// The error code with which the operation reports a failure.
     code: &'static str,
     pub(crate) ends: Millis,
     end: End,
     pub(crate) done: bool,
     retry_after: Option<i64>,
-    /// Nothing prevents another attempt.
+    /// Whether another attempt can succeed if the operation fails.
     passes: bool,
-    /// When it was started, without the time in which everything slept.
+    /// The instant of the start, moved by the time for which everything slept.
     began: Millis,
 }
 
@@ -95,7 +95,7 @@ impl Azure {
         number
     }
 
-    /// The answer to an accepted request: with either header, or with none.
+    /// The answer to an accepted request with the poll URL in one of the two headers, or with no poll URL.
     pub(super) fn followed(&mut self, number: u64, mut answer: Reply) -> Reply {
         let url = |form: &str| {
             format!("{HOST}/subscriptions/{SUBSCRIPTION}/operations/{form}{number}?api-version=1")
@@ -150,14 +150,15 @@ impl Azure {
         if says_no && passes { self.means(answer, Meaning::Passes) } else { answer }
     }
 
-    /// Whether no operation on an object has taken long while workers were awake, and each reported its end.
+    /// Whether no operation on an object took long while workers were awake, and each operation reported an end that
+    /// Azure documents as one.
     pub(crate) fn is_quick(&self, target: &str) -> bool {
         let mut own = self.operations.values().filter(|operation| operation.target == target);
         let says_so = |end: End| !matches!(end, End::Odd("Degraded" | "PartiallySucceeded"));
         own.all(|operation| operation.ends.min(self.now) - operation.began < QUICK && says_so(operation.end))
     }
 
-    /// Everything has slept for this long, including Azure: operations continue as if that time had not passed.
+    /// Moves running operations by the time for which everything, including Azure, slept.
     pub(crate) fn sleep(&mut self, since: Millis, span: Millis) {
         self.running.clear();
         for (number, operation) in self.operations.iter_mut().filter(|(_, operation)| !operation.done) {

@@ -1,7 +1,8 @@
-//! Lists as services return them: in any order, in pages, some of which are empty, with or without a last link.
+//! Lists as services return them: in any order and in pages, some of which are empty; the last page may have a link
+//! with an empty text.
 //!
-//! Sources: Microsoft, "REST API guidelines: collections" (`nextLink`), OData 4 (`@odata.nextLink`); public reports of an
-//! empty first page with a link, and of an empty text as the last link.
+//! Sources: Microsoft, "REST API guidelines: collections" (`nextLink`); OData 4 (`@odata.nextLink`); public reports of
+//! an empty first page with a link, and of an empty text as the last link.
 
 use serde_json::{Value, json};
 use tenantry_core::steps::{Api, Reply, Request};
@@ -9,7 +10,7 @@ use tenantry_core::steps::{Api, Reply, Request};
 use super::{Azure, refuse, reply};
 use crate::exec::Millis;
 
-/// What a caller knows that has read a list to its end.
+/// What is proved once a caller has read a list to its end.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Seen {
     #[default]
@@ -20,19 +21,19 @@ pub(super) enum Seen {
     Credentials(String),
 }
 
-/// The pages that have not been read yet.
+/// The pages of a list that have not been read yet.
 #[derive(Debug, Clone)]
 pub(super) struct Rest {
     pages: Vec<Vec<Value>>,
     seen: Seen,
-    /// The instant of the list's content.
+    /// The instant at which the content of all pages was taken.
     at: Millis,
 }
 
 const TOKEN: &str = "$skiptoken=";
 
 impl Azure {
-    /// The first page of a list, which may be the only one.
+    /// Answers a request for a list with its first page, which may be the only one.
     pub(super) fn list(&mut self, request: &Request, mut all: Vec<Value>, seen: Seen) -> Reply {
         let at = self.now;
         if !self.manners.pages {
@@ -53,13 +54,13 @@ impl Azure {
         if self.rng.permille(150) {
             pages.push(Vec::new());
         }
-        // In reverse order: pages are popped from the end.
+        // Reversed, because pages are taken from the end.
         pages.reverse();
         let first = pages.pop().unwrap_or_default();
         self.shown_page(request, &first, Rest { pages, seen, at })
     }
 
-    /// A later page of a list, if the request is for one.
+    /// A further page of a list; `None` if the request has no page token.
     pub(super) fn next_page(&mut self, request: &Request) -> Option<Reply> {
         let token = request.path.split(TOKEN).nth(1)?;
         let rest = token.split('&').next().and_then(|token| token.parse().ok());

@@ -1,4 +1,4 @@
-//! Role assignments: one grant of one role to one principal at one scope.
+//! Role assignments in the simulator's Azure: each gives one principal one role at one scope.
 
 use serde_json::{Value, json};
 use tenantry_core::steps::{Method, Reply, Request};
@@ -6,7 +6,7 @@ use tenantry_core::steps::{Method, Reply, Request};
 use super::{Azure, Meaning, Replicated, SUBSCRIPTION, pages::Seen, refuse, reply, text};
 
 pub(super) const PART: &str = "/providers/microsoft.authorization/roleassignments";
-/// The role that an intruder gives itself.
+/// The role that an intruder gets.
 pub(super) const CONTRIBUTOR: &str = "b24988ac-6180-42a0-ab88-20f7382dd24c";
 pub(crate) const READER: &str = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1";
 pub(crate) const SCORER: &str = "5c0e0000-0000-4000-8000-00000000c0de";
@@ -15,12 +15,12 @@ pub(super) fn subscription() -> String {
     format!("/subscriptions/{SUBSCRIPTION}")
 }
 
-/// The scope of an assignment, from its id.
+/// The scope of a role assignment, from the assignment's id.
 pub(super) fn scope_of(id: &str) -> &str {
     id.split(PART).next().unwrap_or_default()
 }
 
-/// Whether a scope is another one or below it.
+/// Whether a scope is `root` or below it.
 pub(super) fn within(id: &str, root: &str) -> bool {
     id.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -48,7 +48,8 @@ impl Azure {
         }
     }
 
-    /// The assignments at a scope, above it and below it; with a filter, of one principal.
+    /// Lists the assignments at a scope, above it and below it; with a filter in the query, only those of one
+    /// principal.
     fn list_roles(&mut self, request: &Request, scope: &str, query: &str) -> Reply {
         let replica = self.replica();
         let principal = query.split('\'').nth(1);
@@ -70,7 +71,7 @@ impl Azure {
         self.list(request, all, seen)
     }
 
-    /// The permissions of a role, as far as the isolation check reads them.
+    /// The definition of a role with the permissions that the isolation check reads.
     pub(super) fn role_definitions(&mut self, request: &Request, id: &str) -> Reply {
         if request.method != Method::Get {
             return refuse(405, "MethodNotAllowed", "not that");
@@ -98,7 +99,7 @@ impl Azure {
 
     fn grant(&mut self, id: &str, scope: &str, body: &Value) -> Reply {
         let principal = text(body, "/properties/principalId").to_owned();
-        // It is always shown with the subscription in front.
+        // Azure always shows a role id with the subscription in front.
         let name = text(body, "/properties/roleDefinitionId").rsplit('/').next().unwrap_or_default();
         let role = format!("{}/providers/Microsoft.Authorization/roleDefinitions/{name}", subscription());
         if role != text(body, "/properties/roleDefinitionId") {

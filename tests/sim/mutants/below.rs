@@ -1,5 +1,5 @@
-//! Tests a seeded mutant below the simulated transport. Like its neighbours, this file is compiled only in the copy of
-//! the tree that the mutants are applied to.
+//! Tests a seeded mutant below the simulated transport. This file, like all in its folder, is compiled only in the
+//! copy of the repository to which the mutants are applied.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ mod script;
 
 use script::Script;
 
-/// Proves that `urls_on_other_hosts_get_neither_a_request_nor_a_token` (tests/suite/adapters/answers.rs) can fail:
-/// without the check of the host, the token is sent to any host.
+/// Proves that the test `urls_on_other_hosts_get_neither_a_request_nor_a_token` (tests/suite/adapters/answers.rs) can
+/// fail: with the mutant, which removes the check of the host, the token is sent to any host.
 #[tokio::test]
 #[ignore = "run by cargo xtask sim --mutants"]
 async fn a_mutant_that_gives_tokens_away_is_caught() {

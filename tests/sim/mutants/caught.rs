@@ -1,6 +1,6 @@
-//! The seeded mutants, one after the other: each has to be detected within its number of seeds.
+//! Runs the seeded mutants one after the other: the simulator has to detect each within the mutant's number of seeds.
 //!
-//! This file is compiled only in the copy of the tree that the mutants are applied to, by `cargo xtask sim --mutants`.
+//! This file is compiled only in the copy of the repository to which `cargo xtask sim --mutants` applies the mutants.
 
 use std::{fs, path::Path};
 
@@ -13,24 +13,24 @@ use super::{
     run::{Cut, run},
 };
 
-/// A seeded mutant, as described in its patch.
+/// A seeded mutant, as its patch describes it.
 struct Mutant {
-    /// Its patch's name.
+    /// The file name of the patch, without its extension.
     name: &'static str,
-    /// What it breaks.
+    /// What the mutant breaks: the first line of its patch.
     what: String,
-    /// Within how many seeds it has to be detected.
+    /// The number of seeds within which the mutant has to be detected.
     seeds: usize,
-    /// The only profile whose seeds can detect it.
+    /// The only profile whose seeds can detect the mutant; `None` if any can.
     profile: Option<String>,
-    /// The seed that detected it in the last complete search: a hint, which saves the search as long as the scenarios
-    /// are drawn in the same way.
+    /// The seed that detected the mutant in the last complete search: a hint that saves the search as long as seeds
+    /// lead to the same scenarios.
     seen_in: Option<u64>,
 }
 
-/// The prefix of that seed in a patch.
+/// The start of the line in a patch that has this seed.
 const SEEN_IN: &str = "Seen in: ";
-/// How many seeds are searched at a time.
+/// The number of seeds that are searched at a time.
 const AT_A_TIME: usize = 8;
 
 /// The patches that the simulator has to detect.
@@ -48,19 +48,19 @@ fn mutants() -> Vec<Mutant> {
         let profile = said("Profile: ");
         let seen_in = said(SEEN_IN).map(|seed| seed.parse().unwrap());
         let what = head.lines().next().unwrap().to_owned();
-        // A mutant is chosen by a name with a static lifetime.
+        // Leaked because the name of the active mutant has a static lifetime.
         Some(Mutant { name: Box::leak(name.into_boxed_str()), what, seeds, profile, seen_in })
     });
     mutants.collect()
 }
 
-/// A seed in which it is detected, and by which invariant. The hint is tried first; then all its seeds are
-/// searched, unless those are more than `most`.
+/// The seed in which a mutant is detected, and the violated invariant; `None` if it is not detected. Tries the hint
+/// first, then searches all seeds of the mutant, unless they are more than `most`.
 fn caught(mutant: &Mutant, most: usize) -> Option<(u64, &'static str)> {
     let drawn = |seed: &u64| format!("{:?}", Plan::draw(*seed).profile);
     let fits = |seed: &u64| mutant.profile.as_ref().is_none_or(|profile| *profile == drawn(seed));
     let seeds: Vec<u64> = (0..).filter(fits).take(mutant.seeds).collect();
-    // A hint counts only if a search would find it within the mutant's number of seeds.
+    // A hint counts only if a search within the mutant's number of seeds would find it.
     let hint: Vec<u64> = mutant.seen_in.into_iter().filter(|seed| seeds.contains(seed)).collect();
     let searched = seeds.chunks(AT_A_TIME).take(if seeds.len() > most { 0 } else { usize::MAX });
     std::iter::once(hint.as_slice()).chain(searched).find_map(|some| {
@@ -73,7 +73,7 @@ fn caught(mutant: &Mutant, most: usize) -> Option<(u64, &'static str)> {
     })
 }
 
-/// Saves the seed that has detected a mutant in its patch.
+/// Saves the seed that detected a mutant in the mutant's patch.
 fn keep(folder: &Path, name: &str, seed: u64) {
     let path = folder.join(name).with_extension("patch");
     let text = fs::read_to_string(&path).unwrap();
@@ -99,7 +99,7 @@ fn every_mutant_is_caught() {
     let record = std::env::var("TENANTRY_SIM_RECORD").ok();
     let mutants: Vec<_> = mutants.into_iter().filter(|mutant| mutant.name.contains(&named)).collect();
     assert!(!mutants.is_empty(), "no mutant is named {named}");
-    // The search for rare ones is left to a longer run, or to one that names the mutant.
+    // Mutants that need many seeds are searched only by a longer run, or by a run that names the mutant.
     let most = if named.is_empty() { usize::try_from(most()).unwrap_or(usize::MAX) } else { usize::MAX };
     let mut rare = Vec::new();
     for mutant in &mutants {

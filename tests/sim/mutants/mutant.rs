@@ -1,5 +1,5 @@
-//! The active mutant. This file is compiled only in the copy of the tree that the mutants are applied to
-//! (docs/trust.md).
+//! Says which mutant is active. This file is compiled only in the copy of the repository to which the mutants are
+//! applied (docs/trust.md).
 
 use std::{borrow::Cow, cell::Cell};
 
@@ -8,18 +8,18 @@ thread_local! {
     static DRAWN: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Activates a mutant in this thread from now on; the empty name deactivates it.
+/// Activates a mutant in this thread; an empty name deactivates all.
 pub fn choose(name: &'static str) {
     CHOSEN.set(name);
     DRAWN.set(0);
 }
 
-/// Whether this mutant is active.
+/// Whether the mutant with this name is active.
 pub fn is(name: &str) -> bool {
     CHOSEN.get() == name
 }
 
-/// A different text each time if this mutant is active; else the empty string.
+/// A different text at each call if this mutant is active, otherwise the empty string.
 pub fn noise(name: &str) -> Cow<'static, str> {
     if !is(name) {
         return Cow::Borrowed("");

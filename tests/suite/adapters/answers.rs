@@ -1,4 +1,4 @@
-//! Bad answers: refused with a typed failure, and no token is sent to another host.
+//! Bad answers from Azure: the transport returns a typed failure, and sends no token to another host.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn code(result: Result<Reply, Failure>) -> (String, FailureClass) {
 }
 
 #[tokio::test]
-async fn a_success_with_html_or_other_nonsense_is_no_answer() {
+async fn a_success_without_valid_json_is_an_unexpected_answer() {
     for body in ["<html><body>Sign in</body></html>", "null trailing", "{\"id\":", "\u{feff}"] {
         let html = Answer::Whole { status: 200, headers: vec![], body: body.to_owned() };
         assert_eq!(
@@ -44,14 +44,14 @@ async fn a_success_with_html_or_other_nonsense_is_no_answer() {
 }
 
 #[tokio::test]
-async fn html_of_a_failing_gateway_leaves_the_status() {
+async fn html_of_a_failing_gateway_keeps_its_status() {
     let html = Answer::Whole { status: 502, headers: vec![], body: "<h1>Bad Gateway</h1>".to_owned() };
     let reply = ask(html).await.unwrap();
     assert_eq!((reply.status, reply.body), (502, Value::Null));
 }
 
 #[tokio::test]
-async fn ten_megabytes_are_not_read() {
+async fn a_body_of_ten_megabytes_is_not_read() {
     let (code, class) = code(ask(Answer::Flood(10 << 20)).await);
     assert_eq!((code.as_str(), class), ("unexpected-answer", FailureClass::Transient));
 }
@@ -103,13 +103,14 @@ async fn urls_on_other_hosts_get_neither_a_request_nor_a_token() {
         "http://[::1",
     ] {
         let (code, class) = code(transport.send(get(foreign)).await);
-        // One bad answer must not fail the tenant.
+        // The class is transient, because one bad URL in an answer must not fail the tenant.
         assert_eq!((code.as_str(), class), (REFUSED_URL, FailureClass::Transient), "{foreign}");
     }
     assert!(script.asked().is_empty() && elsewhere.asked().is_empty());
 }
 
-/// A list is read page after page on the service's own host, or it is an error; a part is never taken for the whole.
+/// A list is read page by page from the service's own host. If a page can't be read, the result is an error and never a
+/// partial list.
 #[tokio::test]
 async fn a_list_is_read_to_its_end_on_the_services_own_host() {
     let elsewhere = Script::new([]).await;
@@ -135,16 +136,17 @@ async fn a_list_is_read_to_its_end_on_the_services_own_host() {
 }
 
 #[tokio::test]
-async fn a_poll_url_of_four_kilobytes_is_asked_whole() {
+async fn a_poll_url_of_four_kilobytes_is_sent_in_full() {
     let script = Script::new([]).await;
     let long = format!("{}/subscriptions/s/operations/1?t={}", script.url, "a".repeat(4096));
     transport(&script).send(get(&long)).await.unwrap();
     assert!(long.ends_with(&script.asked()[0].target));
 }
 
-/// A path that a URL's parser would take for another one is not sent, and the failure says so.
+/// A path that a URL parser would change, for example by resolving `..`, is not sent; the failure has the code
+/// [`REFUSED_URL`].
 #[tokio::test]
-async fn a_path_that_would_become_another_is_not_sent() {
+async fn a_path_that_a_url_parser_would_change_is_not_sent() {
     for path in [
         "/subscriptions/s/resourceGroups/g/../../../tenants?api-version=1",
         "/subscriptions/s/%2e%2e/x?api-version=1",

@@ -1,4 +1,4 @@
-//! What the bridge passes on to the legacy crates.
+//! The bridge to the legacy Azure crates: which answers reach their parsers.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn through(answer: Answer, most: usize) -> azure_core_legacy::Result<(u16,
 }
 
 #[tokio::test]
-async fn xml_does_not_reach_their_parser() {
+async fn xml_does_not_reach_the_parsers_of_the_legacy_crates() {
     for kind in ["application/xml", "text/xml; charset=utf-8", "text/html"] {
         let xml = Answer::Whole {
             status: 409,

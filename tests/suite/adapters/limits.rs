@@ -1,4 +1,5 @@
-//! The throttle: Azure's limits are kept before Azure has to refuse, and changes to one network are sent one at a time.
+//! The throttle: it keeps requests within Azure's limits and observes the pauses that Azure asks for, and changes to
+//! one virtual network are sent one at a time.
 
 use std::{sync::Arc, time::Duration};
 
@@ -64,7 +65,7 @@ fn too_many(seconds: Option<u64>) -> Answer {
     }
 }
 
-/// A pause is kept in every form in which a service may ask for it, and is limited.
+/// A pause is read from each header in which a service may ask for one, and is limited to two hours.
 #[tokio::test]
 async fn a_pause_is_kept_in_every_form() {
     let refusal = || reply(429, &json!({"error": {"code": "TooManyRequests", "message": "Slow down."}}));
@@ -90,16 +91,16 @@ async fn a_pause_is_kept_in_every_form() {
     }
 }
 
-/// A date without the answer's own counts from now.
+/// If the answer has no `Date` header, the pause until a `Retry-After` date is counted from the current time.
 #[tokio::test]
-async fn a_pause_until_a_date_needs_no_date_of_the_answer() {
+async fn a_pause_until_a_date_needs_no_date_header() {
     let refusal = reply(429, &json!({"error": {"code": "TooManyRequests", "message": "Slow down."}}));
     let harness = throttled([with_header(refusal, "retry-after", "Fri, 31 Dec 2100 00:00:00 GMT")]).await;
     let _ = harness.send(arm(Method::Put, "a")).await;
     assert_eq!(held_back(harness.send(arm(Method::Put, "a")).await), Duration::from_secs(7200));
 }
 
-/// How long a request is held back for.
+/// The pause of a request that the throttle has held back instead of sending it.
 fn held_back(result: Result<Reply, Failure>) -> Duration {
     let failure = result.unwrap_err();
     assert_eq!((failure.cause.code.as_str(), failure.cause.class), ("held-back", FailureClass::Throttled));
@@ -107,7 +108,7 @@ fn held_back(result: Result<Reply, Failure>) -> Duration {
 }
 
 #[tokio::test]
-async fn a_pause_that_one_request_got_is_kept_by_all_of_its_kind() {
+async fn a_pause_applies_to_all_requests_of_its_kind_and_subscription() {
     let harness = throttled([too_many(Some(30))]).await;
     assert_eq!(harness.send(arm(Method::Put, "a")).await.unwrap().status, 429);
     assert_eq!(held_back(harness.send(arm(Method::Put, "a")).await), Duration::from_secs(30));
@@ -165,7 +166,7 @@ async fn the_bucket_allows_a_burst_and_then_its_refill_rate() {
 }
 
 #[tokio::test]
-async fn what_others_have_drawn_is_learnt_from_the_answers() {
+async fn the_bucket_follows_the_remaining_requests_that_answers_report() {
     let left = |left: &str| {
         with_header(reply(200, &json!({})), "x-ms-ratelimit-remaining-subscription-writes", left)
     };
@@ -244,7 +245,7 @@ async fn a_change_holds_the_queue_while_reads_show_it_running_and_not_much_longe
         held_back(harness.send(endpoint("two", Method::Put)).await);
         harness.send(endpoint("one", Method::Get)).await.unwrap();
     }
-    // From here on another process reads it.
+    // From here on this process sees no more reads of the change, as if another process polled it.
     harness.clock.pass(Duration::from_secs(60));
     assert_eq!(harness.send(endpoint("two", Method::Put)).await.unwrap().status, 200);
 }

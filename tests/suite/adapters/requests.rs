@@ -18,7 +18,7 @@ async fn sent(request: Request) -> Asked {
 }
 
 #[tokio::test]
-async fn arm_gets_the_trace_as_correlation_id() {
+async fn requests_to_arm_have_the_trace_as_correlation_id() {
     let asked = sent(
         Request::arm(Method::Put, &"/subscriptions/s".parse().unwrap(), &"2024-07-01".parse().unwrap())
             .with_body(json!({"a": 1})),
@@ -49,7 +49,7 @@ async fn graph_has_its_own_name_for_the_request_id() {
 }
 
 #[tokio::test]
-async fn connections_are_used_again() {
+async fn connections_are_reused() {
     let script = Script::new([]).await;
     let transport = HttpTransport::simulated(&script.url.parse().unwrap(), Duration::from_secs(5)).unwrap();
     let mut ids = Vec::new();

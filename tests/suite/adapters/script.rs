@@ -19,7 +19,7 @@ use serde_json::Value;
 use tenantry::ports::Clock;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-/// A received request.
+/// A request that the server received.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) method: String,
@@ -35,7 +35,7 @@ impl Asked {
     }
 }
 
-/// An answer.
+/// A scripted answer.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
     Whole {
@@ -43,11 +43,11 @@ pub(crate) enum Answer {
         headers: Vec<(&'static str, String)>,
         body: String,
     },
-    /// A body of so many bytes.
+    /// Status 200 with a body of this many spaces.
     Flood(usize),
-    /// Nothing, ever.
+    /// No answer; the connection stays open.
     Silence,
-    /// The connection is closed instead.
+    /// The connection is closed before the answer is complete.
     Cut,
 }
 
@@ -88,7 +88,7 @@ impl Drop for Script {
 }
 
 impl Script {
-    /// Answers in this order; beyond the last, `200 {}`.
+    /// Starts a server that gives these answers in order, and `200 {}` to each request after the last one.
     pub(crate) async fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
         let inner =
             Arc::new(Inner { answers: Mutex::new(answers.into_iter().collect()), ..Inner::default() });
@@ -141,7 +141,7 @@ async fn answer(
     }
 }
 
-/// A clock that only waiting moves.
+/// A clock that moves only when code waits on it or a test calls [`Jumping::pass`].
 pub(crate) struct Jumping(Mutex<Timestamp>);
 
 impl Jumping {

@@ -1,4 +1,4 @@
-//! What is sent to Service Bus, and that the legacy crate's faults are not reached.
+//! The requests that are sent to Service Bus, and that the known faults of the legacy crate have no effect.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ fn bus(script: &Script, clock: &Arc<Jumping>) -> ServiceBus {
     ServiceBus::new(transport, Arc::new(Tokens::fixed("bus-token")), script.url.parse().unwrap())
 }
 
-/// Submits once; what was sent, and how it ended.
+/// Submits one request; returns the HTTP requests that were sent, the result, and the seconds that passed on the clock.
 async fn submit(answers: Vec<Answer>, request_id: &str) -> (Vec<Asked>, Result<(), Failure>, i64) {
     let (script, clock) = (Script::new(answers).await, Jumping::new());
     let begun = clock.now();
@@ -117,13 +117,13 @@ async fn text_that_no_header_can_carry_is_refused_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_not_repeated_by_itself() {
+async fn a_request_whose_answer_was_lost_is_not_sent_again() {
     let (asked, sent, _) = submit(vec![Answer::Cut], "r-1").await;
     assert_eq!((asked.len(), sent.unwrap_err().cause.class), (1, FailureClass::Ambiguous));
 }
 
 #[tokio::test]
-async fn the_text_of_an_answer_is_not_repeated() {
+async fn the_text_of_an_answer_is_not_part_of_the_failure() {
     let refusal = Answer::Whole {
         status: 401,
         headers: vec![],

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A source file: its path below `src`, and its code without comments and tests.
+/// A source file: its path below the folder that was read, its whole text, and its code without comments and tests.
 pub(super) struct Source {
     pub(super) path: String,
     pub(super) text: String,
@@ -10,7 +10,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// The part that it belongs to: the module right below the crate's root.
+    /// The part that the file belongs to: the module directly below the crate's root.
     pub(super) fn part(&self) -> &str {
         self.path.split('/').next().unwrap_or_default().trim_end_matches(".rs")
     }
@@ -24,7 +24,7 @@ fn the_reader_of_imports_sees_all_forms() {
     assert_eq!(seen, ["cli", "ids", "ports", "reconciler", "steps", "tenant"]);
 }
 
-/// The parts that a piece of code names, behind `crate::` or, in the binary, behind the crate's name.
+/// The parts that a piece of code names after `crate::` or, in the binary, after the crate's name.
 pub(super) fn used_by(code: &str) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     for behind in ["crate::", "tenantry::"].into_iter().flat_map(|root| code.split(root).skip(1)) {
@@ -62,7 +62,8 @@ pub(super) fn first_identifier(text: &str) -> String {
     text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
-/// Every function with its length in lines, as rustfmt lays it out: it ends with a brace as deep as its beginning.
+/// The name and the length in lines of each function. The text is formatted by rustfmt, so a function ends at the first
+/// brace with the indentation of its `fn` line.
 pub(super) fn functions(text: &str) -> Vec<(String, usize)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut functions = Vec::new();
@@ -84,8 +85,9 @@ pub(super) fn functions(text: &str) -> Vec<(String, usize)> {
     functions
 }
 
-/// The folders of the crates.
+/// The source folder of the core.
 pub(super) const CORE: &str = "crates/core/src";
+/// The source folder of the simulated Azure.
 pub(super) const SIMULATED_AZURE: &str = "crates/azure-sim/src";
 
 pub(super) fn sources() -> Vec<Source> {
@@ -121,7 +123,7 @@ pub(super) fn sources_in(folder: &Path) -> Vec<Source> {
     found
 }
 
-/// The code without its tests; comments are blank lines, so that numbers stay right.
+/// The code without its tests and comments; the lines of comments stay, so that line numbers stay right.
 pub(super) fn code_of(text: &str) -> String {
     let own = text.split("#[cfg(test)]").next().unwrap_or_default();
     let code = own.lines().map(|line| line.split("//").next().unwrap_or_default());

@@ -1,5 +1,5 @@
-//! A transient failure is answered late: messages survive an outage, and nothing spins. Time is virtual; the calls are
-//! real.
+//! The answer to a transient failure is delayed, so that a message survives an outage and the host does not redeliver
+//! it in a tight loop. Time is virtual; the HTTP calls are real.
 
 use std::{
     sync::{
@@ -21,7 +21,8 @@ const MAX_DELIVERIES: u32 = 10;
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(600);
 const QUARTER_OF_AN_HOUR: Duration = Duration::from_secs(900);
 
-/// Functions over a store that is unavailable until an instant; one message belongs to another tenant and succeeds.
+/// Functions whose store is unavailable until an instant (`None`: always). A message with the body `another` stands for
+/// another tenant and succeeds.
 struct Away {
     until: Option<Instant>,
     calls: AtomicUsize,
@@ -64,7 +65,7 @@ async fn served(outage: Option<Duration>) -> Served {
 }
 
 impl Served {
-    /// The answer to a delivery, and after how long.
+    /// Delivers a message to a function; returns the status, and how long the answer took.
     async fn delivered(&self, function: &str, body: &str, count: Option<u32>) -> (u16, Duration) {
         let binding = if function == "deadletter" { "deadMsg" } else { "requestMsg" };
         let count = count.map_or(Value::Null, |count| json!(count.to_string()));
@@ -117,7 +118,7 @@ async fn each_delivery_that_fails_takes_longer_and_all_stay_below_the_time_limit
 }
 
 #[tokio::test]
-async fn a_dead_letter_never_spins_whatever_its_error() {
+async fn a_failed_dead_letter_is_answered_late_whatever_the_error() {
     let served = served(None).await;
     let minutes = Duration::from_secs(180);
     for count in [None, Some(1), Some(11), Some(400)] {
@@ -133,14 +134,14 @@ async fn a_dead_letter_never_spins_whatever_its_error() {
 }
 
 #[tokio::test]
-async fn an_outage_of_seconds_is_not_even_a_failed_delivery() {
+async fn an_outage_of_seconds_fails_no_delivery() {
     let served = served(Some(Duration::from_secs(4))).await;
     let (status, took) = served.delivered("requests", "{}", None).await;
     assert!(status == 200 && took < Duration::from_secs(6), "{status}, {took:?}");
 }
 
 #[tokio::test]
-async fn others_are_served_while_an_answer_is_kept_back() {
+async fn other_messages_are_served_while_an_answer_is_delayed() {
     let served = served(None).await;
     let held = async { served.delivered("requests", "{}", Some(9)).await };
     let others = async {
@@ -158,7 +159,7 @@ async fn others_are_served_while_an_answer_is_kept_back() {
 }
 
 #[tokio::test]
-async fn on_shutdown_no_answer_is_kept_back() {
+async fn on_shutdown_no_answer_is_delayed() {
     let served = served(None).await;
     let ends = async {
         let _ = tokio::time::timeout(Duration::from_secs(6), std::future::pending::<()>()).await;

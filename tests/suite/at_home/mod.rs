@@ -1,5 +1,5 @@
-//! Under the real Functions host: what its timers, its queues and its HTTP front do to a handler, and how the handler
-//! has to react.
+//! The handler under the conditions of the real Functions host: repeated deliveries, dropped bodies, and a time limit
+//! for each call.
 
 mod late;
 mod said;

@@ -57,7 +57,8 @@ async fn a_body_that_the_host_dropped_is_refused_with_the_reason() {
     let store = &harness.local.ports.store;
     assert!(store.due(Timestamp::MAX, 10).await.unwrap().is_empty(), "nothing is due");
     assert_eq!(harness.tenant("contoso").await["status"], 404);
-    // The same with its length is accepted. A call that needs no body needs no length, but not with a chunked one.
+    // With a `Content-Length` the same request is accepted. A call that needs no body needs no length, but a chunked
+    // body is refused.
     assert_eq!(harness.submit(&signup("contoso")).await.status, 202);
     harness.until_is("contoso", "active").await;
     let (status, reply) = post_chunked(&harness.base, "/api/tenants?limit=1", "").await;
@@ -75,7 +76,7 @@ fn call(function: Function, trigger: Trigger) -> Invocation {
 }
 
 #[tokio::test]
-async fn an_audit_of_unfinished_tenants_says_what_is_missing() {
+async fn an_audit_reports_why_unfinished_tenants_are_inconclusive() {
     let (log, _guard) = Log::listen();
     let fixture = Fixture::new(Speed::Factor(1.0)).await;
     let app = app(fixture.ports.clone());
@@ -96,7 +97,7 @@ async fn an_audit_of_unfinished_tenants_says_what_is_missing() {
     assert!(logs.len() > 1, "an unfinished tenant has a line");
 }
 
-/// A store that can be unavailable.
+/// A store that is unavailable while `away` is set.
 struct Unavailable {
     inner: Arc<dyn StateStore>,
     away: AtomicBool,

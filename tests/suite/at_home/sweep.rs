@@ -59,10 +59,10 @@ async fn status(ports: &Ports, id: &str) -> Status {
 }
 
 #[tokio::test]
-async fn the_sweep_alone_brings_a_tenant_through_its_whole_life() {
+async fn sweeps_alone_provision_and_remove_a_tenant() {
     let fixture = Fixture::new(Speed::Factor(20.0)).await;
     let ports = Ports { scheduler: Arc::new(NoScheduler), ..fixture.ports.clone() };
-    // As `serve` sets it for TENANTRY_WAKEUPS=sweep.
+    // `serve` sets `overdue` to zero for TENANTRY_WAKEUPS=sweep.
     let settings = Settings { overdue: Duration::ZERO, ..Settings::azure("local") };
     let app = app(ports.clone(), settings);
     let removal = request("remove", "deprovision", "tailspin", json!({"gracePeriod": "PT0S"}));
@@ -78,7 +78,7 @@ async fn the_sweep_alone_brings_a_tenant_through_its_whole_life() {
     }
 }
 
-/// A scheduler that can't send: each attempt takes as long as its timeout.
+/// A scheduler that can't send: each attempt fails after a timeout of half a second.
 struct Unreachable(Arc<crate::testkit::fixture::Jumping>);
 
 impl Scheduler for Unreachable {
@@ -104,7 +104,7 @@ async fn sign_up(ports: &Ports, count: usize) -> Vec<TenantId> {
 }
 
 #[tokio::test]
-async fn a_sweep_without_service_bus_is_bounded_and_leaves_the_rest_to_the_next() {
+async fn a_sweep_without_service_bus_ends_in_time_and_the_next_one_continues() {
     let fixture = Fixture::new(Speed::Factor(10.0)).await;
     let ports = Ports { scheduler: Arc::new(Unreachable(fixture.clock.clone())), ..fixture.ports.clone() };
     let ids = sign_up(&ports, 40).await;
@@ -176,7 +176,7 @@ async fn sweeps_send_one_wake_up_and_do_not_wait_for_one_that_nobody_receives() 
 }
 
 #[tokio::test]
-async fn a_pass_begins_nothing_more_after_its_budget() {
+async fn a_sweep_ends_its_passes_in_time_whatever_their_budget() {
     let fixture = Fixture::new(Speed::Factor(1.0)).await;
     let ports = Ports { scheduler: Arc::new(NoScheduler), ..fixture.ports.clone() };
     let body = signup("contoso").to_string();

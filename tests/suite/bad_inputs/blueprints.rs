@@ -1,4 +1,4 @@
-//! C. Blueprint files, 81 to 108: each number has a file in `blueprint_findings` or a row here.
+//! Bad inputs 81 to 108, blueprint files: each number has a file in `blueprint_findings` or a row here.
 
 use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
@@ -8,7 +8,7 @@ use tenantry_core::blueprint::{Blueprint, PlanContext};
 const HEAD: &str = "blueprint: hello\nschema: tenantry.blueprint/1\ntiers: [a]\n";
 const STEP: &str = "steps:\n  group: { kind: arm, type: Microsoft.Resources/resourceGroups }\n";
 
-/// Number, name, file, and the codes of all findings.
+/// The generated blueprints: number of the bad input, name, text, and the codes of all expected findings.
 fn table() -> Vec<(u32, &'static str, String, Vec<&'static str>)> {
     let many = (0..100_000).fold(format!("{HEAD}version: 1.0.0\nsteps:\n"), |mut text, n| {
         let _ = writeln!(text, "  s{n}: {{ kind: arm, type: Microsoft.Resources/resourceGroups }}");
@@ -23,7 +23,7 @@ fn table() -> Vec<(u32, &'static str, String, Vec<&'static str>)> {
         |lists: usize| with(&format!("more: [{}]", format!("[{}],", "0,".repeat(900)).repeat(lists)));
     vec![
         (85, "100,000 steps", many, vec!["too-large"]),
-        // Found while the steps are read, not after 20,000 nodes were built.
+        // The number of steps is checked while they are read, not after 20,000 nodes were built.
         (85, "20,000 steps of nothing", empty, vec!["too-many"]),
         (85, "a list of 20,000 items", with(&format!("more: [{}]", "0,".repeat(20_000))), vec!["too-many"]),
         (85, "36,000 items in lists", nested(40), vec!["too-many"]),
@@ -35,7 +35,7 @@ fn table() -> Vec<(u32, &'static str, String, Vec<&'static str>)> {
             with("version: 1.0.0\nsignature: deadbeef"),
             vec!["unknown-key"],
         ),
-        // Version and digest of the file are part of each plan; a tenant moves to another one only by an update.
+        // Version and digest of the file are part of each plan; a tenant moves to another version only by an update.
         (107, "an older version", with("version: 0.0.1"), vec![]),
         (107, "a version that is none", with("version: latest"), vec!["bad-name"]),
     ]

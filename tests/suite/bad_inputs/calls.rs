@@ -1,5 +1,5 @@
-//! D. HTTP calls, 109 to 120, as far as they reach the handler. Whom to let in (110) is decided by the platform in
-//! front of it: the functions have `authLevel: function`, and tokens are checked by App Service.
+//! Bad inputs 109 to 120, HTTP calls, as far as they reach the handler. Who may call (110) is decided by the platform
+//! in front of the handler: the functions have `authLevel: function`, and App Service checks tokens.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ fn on(tenant: &str, method: &str) -> Value {
 }
 
 #[tokio::test]
-async fn methods_without_a_meaning_are_refused() {
+async fn unsupported_methods_are_refused() {
     let harness = Harness::open().await;
     harness.sign_up(LIVE).await;
     let rows = [
@@ -53,12 +53,12 @@ async fn methods_without_a_meaning_are_refused() {
 }
 
 #[tokio::test]
-async fn what_a_caller_says_of_itself_changes_nothing() {
+async fn identities_that_a_caller_claims_change_nothing() {
     let harness = Harness::open().await;
     harness.sign_up(LIVE).await;
     let plain = harness.call("tenants", on(LIVE, "GET")).await;
-    // 111: a key in the query is the host's business and is never repeated. 112: only the platform may set these.
-    // 116: 64 KB of header.
+    // 111: the host checks a key in the query; the key appears in no answer. 112: only the platform may set these
+    // headers and identities. 116: a header of 64 KiB.
     let rows = [
         (111, json!({"Query": {"code": "canary-key"}, "Url": "http://x/api/tenants?code=canary-key"})),
         (
@@ -81,7 +81,7 @@ async fn what_a_caller_says_of_itself_changes_nothing() {
 }
 
 #[tokio::test]
-async fn two_readings_of_one_request_are_never_both_taken() {
+async fn a_request_with_an_ambiguous_or_too_long_head_is_refused() {
     let harness = Harness::open().await;
     let before = harness.census().await;
     let envelope = json!({"Data": {"requestMsg": signup("d113").to_string()}, "Metadata": {}}).to_string();
@@ -142,13 +142,13 @@ async fn a_request_sets_nothing_but_the_desired_state() {
 }
 
 #[tokio::test]
-async fn retries_of_what_has_not_stopped_change_nothing() {
+async fn a_retry_of_a_tenant_without_blocked_steps_changes_nothing() {
     let harness = Harness::open().await;
     let tenant = harness.sign_up(LIVE).await;
     let retry = |id: &str, request: &str| {
         harness.call("retry", json!({"Method": "POST", "Params": {"tenantId": id}, "Body": json!({"requestId": request}).to_string()}))
     };
-    // 120: ready.
+    // 120: the tenant is ready.
     let (status, body) = retry(LIVE, "d120-ready").await;
     assert_eq!((status, body["code"].as_str()), (409, Some("nothing_to_retry")), "{body}");
     // 120: unknown, foreign and impossible ids get the same answer.
@@ -157,7 +157,7 @@ async fn retries_of_what_has_not_stopped_change_nothing() {
     assert_eq!(retry("NoBody'; --", "d120-impossible").await, unknown);
     assert_eq!(harness.call("tenants", on("nobody", "GET")).await, unknown);
     assert_eq!(harness.call("tenants", on("../nobody", "GET")).await, unknown);
-    // A body that is no object, or that contradicts its call; 117.
+    // 117: a body that is not an object, or that contradicts the call.
     for (body, expected) in [
         ("[]", 400),
         (r#"{"tenantId": "other"}"#, 400),
@@ -165,7 +165,7 @@ async fn retries_of_what_has_not_stopped_change_nothing() {
         (r#"{"schema": "tenantry.request/9"}"#, 400),
         (r#"{"dryrun": true}"#, 400),
         (r#"{"requestId": "a", "requestid": "b"}"#, 400),
-        // The event's type says that it is no retry.
+        // The event's type is not a retry.
         (r#"{"specversion": "1.0", "type": "io.tenantry.request.deprovision.v1", "data": {}}"#, 400),
     ] {
         let call = json!({"Method": "POST", "Params": {"tenantId": LIVE}, "Body": body});
@@ -193,7 +193,7 @@ async fn a_retry_in_the_middle_of_a_removal_changes_nothing() {
 }
 
 #[tokio::test]
-async fn many_retries_at_once_are_one() {
+async fn many_copies_of_a_retry_at_once_start_one_operation() {
     let harness = Harness::open().await;
     let tenant = harness.sign_up(LIVE).await;
     let mut stored = harness.local.ports.store.load(&tenant.id).await.unwrap().unwrap();

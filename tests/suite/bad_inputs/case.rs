@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// One row of a table.
+/// One row of a table: a bad input with its number and name.
 pub(crate) struct Case {
     pub(crate) number: u32,
     pub(crate) name: &'static str,
@@ -32,7 +32,7 @@ pub(crate) fn taken(number: u32, name: &'static str, body: impl Into<Vec<u8>>, w
     Case { number, name, body: body.into(), expected: Expected::Taken { why } }
 }
 
-/// A good sign-up with an id of its own; each case changes one thing.
+/// A valid sign-up with this request id; each case changes one thing in it.
 pub(crate) fn signup(request_id: &str) -> Value {
     json!({
         "schema": "tenantry.request/1", "requestId": request_id, "action": "signup",
@@ -40,7 +40,7 @@ pub(crate) fn signup(request_id: &str) -> Value {
     })
 }
 
-/// A sign-up with another value at a pointer.
+/// A sign-up with another value at a JSON pointer.
 pub(crate) fn with(request_id: &str, pointer: &str, value: impl Into<Value>) -> Vec<u8> {
     let mut body = signup(request_id);
     let (parent, member) = pointer.rsplit_once('/').unwrap();
@@ -48,7 +48,7 @@ pub(crate) fn with(request_id: &str, pointer: &str, value: impl Into<Value>) -> 
     body.to_string().into_bytes()
 }
 
-/// A sign-up without a member.
+/// A sign-up without the member at a JSON pointer.
 pub(crate) fn without(request_id: &str, pointer: &str) -> Vec<u8> {
     let mut body = signup(request_id);
     let (parent, member) = pointer.rsplit_once('/').unwrap();

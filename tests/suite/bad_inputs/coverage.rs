@@ -1,24 +1,24 @@
-//! The test of each number. None may be missing; a number without a test needs a reason.
+//! Each of the bad inputs 1 to 132 has a test, or a reason why it has none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{messages, names, pairs};
 
-/// Numbers with a test of their own, and its file.
+/// Bad inputs with a test of their own: their numbers, the file of the test, and its name.
 const TESTS: [(&[u32], &str, &str); 20] = [
-    (
-        &[38, 39, 40],
-        "tests/suite/bad_inputs/pairs.rs",
-        "the_brokers_message_id_says_nothing_about_the_request",
-    ),
-    (&[63, 64], "tests/suite/bad_inputs/pairs.rs", "similar_ids_get_objects_of_their_own"),
+    (&[38, 39, 40], "tests/suite/bad_inputs/pairs.rs", "the_brokers_message_id_does_not_identify_a_request"),
+    (&[63, 64], "tests/suite/bad_inputs/pairs.rs", "tenants_with_similar_ids_get_objects_of_their_own"),
     (&[85, 105, 107], "tests/suite/bad_inputs/blueprints.rs", "each_number_has_its_finding"),
-    (&[109, 117], "tests/suite/bad_inputs/calls.rs", "methods_without_a_meaning_are_refused"),
-    (&[111, 112, 116], "tests/suite/bad_inputs/calls.rs", "what_a_caller_says_of_itself_changes_nothing"),
-    (&[113, 114], "tests/suite/bad_inputs/calls.rs", "two_readings_of_one_request_are_never_both_taken"),
+    (&[109, 117], "tests/suite/bad_inputs/calls.rs", "unsupported_methods_are_refused"),
+    (&[111, 112, 116], "tests/suite/bad_inputs/calls.rs", "identities_that_a_caller_claims_change_nothing"),
+    (
+        &[113, 114],
+        "tests/suite/bad_inputs/calls.rs",
+        "a_request_with_an_ambiguous_or_too_long_head_is_refused",
+    ),
     (&[118], "tests/suite/bad_inputs/calls.rs", "a_request_sets_nothing_but_the_desired_state"),
-    (&[119], "tests/suite/bad_inputs/calls.rs", "many_retries_at_once_are_one"),
-    (&[120], "tests/suite/bad_inputs/calls.rs", "retries_of_what_has_not_stopped_change_nothing"),
+    (&[119], "tests/suite/bad_inputs/calls.rs", "many_copies_of_a_retry_at_once_start_one_operation"),
+    (&[120], "tests/suite/bad_inputs/calls.rs", "a_retry_of_a_tenant_without_blocked_steps_changes_nothing"),
     (&[120], "tests/suite/bad_inputs/calls.rs", "a_retry_in_the_middle_of_a_removal_changes_nothing"),
     (
         &[121, 122, 123, 124, 125, 126],
@@ -32,8 +32,8 @@ const TESTS: [(&[u32], &str, &str); 20] = [
     ),
     (&[128, 129, 130], "tests/suite/bad_inputs/settings.rs", "every_bad_setting_is_refused_by_its_name"),
     (&[130], "tests/suite/bad_inputs/settings.rs", "no_setting_makes_a_lease_too_short"),
-    (&[131], "tests/suite/adapters/answers.rs", "a_success_with_html_or_other_nonsense_is_no_answer"),
-    (&[131], "tests/suite/adapters/answers.rs", "ten_megabytes_are_not_read"),
+    (&[131], "tests/suite/adapters/answers.rs", "a_success_without_valid_json_is_an_unexpected_answer"),
+    (&[131], "tests/suite/adapters/answers.rs", "a_body_of_ten_megabytes_is_not_read"),
     (&[131], "tests/suite/adapters/answers.rs", "urls_on_other_hosts_get_neither_a_request_nor_a_token"),
     (
         &[131],
@@ -44,7 +44,7 @@ const TESTS: [(&[u32], &str, &str); 20] = [
     (&[132], "tests/suite/bad_inputs/replies.rs", "a_foreign_deleted_application_is_not_restored"),
 ];
 
-/// Numbers that can't reach the handler.
+/// Bad inputs that no test covers, because they can't reach the handler; with the reason.
 const NOT_YET: [(&[u32], &str); 2] = [
     (&[110], "no token reaches the handler: App Service and the function's key decide who calls"),
     (&[115], "the handler listens to its own host alone, which has the whole body before it calls"),
@@ -55,7 +55,7 @@ fn read(file: &str) -> String {
 }
 
 #[test]
-fn every_number_is_tried_somewhere_or_says_why_not() {
+fn every_bad_input_has_a_test_or_a_reason_why_not() {
     let mut tests: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
     let mut tried = |number: u32, test: String| _ = tests.entry(number).or_default().insert(test);
     for case in messages::table().into_iter().chain(names::table()) {

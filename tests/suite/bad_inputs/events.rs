@@ -1,5 +1,5 @@
-//! E. The Event Grid webhook, 121 to 127. The reason of a rejection stays in the program; the sender gets one of two
-//! answers.
+//! Bad inputs 121 to 127, the Event Grid webhook. The reason for a rejection stays in the program; the sender gets 404,
+//! or 413 if the delivery exceeds a limit.
 
 use std::fmt::Write as _;
 
@@ -61,7 +61,7 @@ fn cloud_event(source: &str, request_id: &str) -> Value {
 const VALIDATION: &str = "SubscriptionValidation";
 const NOTIFICATION: &str = "Notification";
 
-/// Validation handshakes, and events from elsewhere.
+/// Invalid validation handshakes, and events of other topics.
 fn handshakes() -> Vec<Call> {
     let other = TOPIC.replace("evgt-shop", "evgt-other");
     let with_data = |data: Value| event(TOPIC, "Microsoft.EventGrid.SubscriptionValidationEvent", data);
@@ -229,7 +229,7 @@ async fn every_bad_delivery_is_rejected_for_its_reason() {
     });
 }
 
-/// 122: whatever the event has beside the code, only the code comes back, and no URL is called.
+/// 122: the answer to a validation event contains only its code, and no URL in the event or the headers is called.
 #[tokio::test]
 async fn a_validation_is_echoed_and_its_url_is_not_called() {
     let harness = Harness::open().await;
@@ -277,7 +277,7 @@ async fn a_repeated_event_with_other_data_is_a_conflict_and_not_a_change() {
     assert_eq!(harness.tenant(&tenant.id).await.unwrap(), tenant);
 }
 
-/// A webhook that is off gives the same answer as one that rejects everything.
+/// Without configured topics the webhook is off: it rejects each delivery and each handshake.
 #[test]
 fn without_topics_everything_is_rejected() {
     let kinds = [NOTIFICATION.to_owned()];

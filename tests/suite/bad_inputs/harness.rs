@@ -22,15 +22,15 @@ use tokio::task::JoinHandle;
 
 use super::case::{Case, Expected, signup};
 
-/// A tenant that exists in every harness, for the cases about another tenant.
+/// The id of the tenant that tests sign up for cases that need an existing tenant.
 pub(crate) const LIVE: &str = "northwind";
 
-/// The topic from which requests are taken.
+/// The Event Grid topic whose events are accepted as requests.
 pub(crate) const TOPIC: &str = "/subscriptions/00000000-0000-0000-0000-00000000a001/resourceGroups/rg-shop/providers/Microsoft.EventGrid/topics/evgt-shop";
-/// The source of CloudEvents from which they are taken as well.
+/// The source whose CloudEvents are accepted as requests.
 pub(crate) const SOURCE: &str = "/shop/signups";
 
-/// One resource group that carries the customer's name as a tag.
+/// A blueprint with one resource group, whose tag `customer` is the tenant's display name.
 const BLUEPRINT: &str = "
 blueprint: hello
 version: 1.0.0
@@ -45,7 +45,7 @@ exports:
   group: '{{ steps.group.name }}'
 ";
 
-/// Subscribers, and Event Grid's price list, expect events below 64 KiB.
+/// Events stay below this size: Event Grid bills in units of 64 KB, and subscribers expect no larger events.
 const MAX_EVENT_BYTES: usize = 64 * 1024;
 
 pub(crate) struct Harness {
@@ -109,12 +109,12 @@ impl Harness {
         self.settled(&id.parse().unwrap()).await
     }
 
-    /// Delivers a queue message; the answer has to complete it.
+    /// Delivers a queue message; panics unless the answer is 200, which completes the message.
     pub(crate) async fn deliver(&self, body: &[u8], metadata: &Value) {
         self.delivered(body, metadata).await;
     }
 
-    /// Delivers a queue message; the lines that the function logs.
+    /// Delivers a queue message; returns the lines that the function logs.
     #[allow(dead_code, reason = "the tests of the intake use it")]
     pub(crate) async fn logs(&self, body: &[u8]) -> String {
         self.delivered(body, &json!({})).await["Logs"].to_string()
@@ -128,7 +128,7 @@ impl Harness {
         reply
     }
 
-    /// Posts a body to the HTTP function `tenants`; status and body for the caller.
+    /// Posts a body to the HTTP function `tenants`; returns the status and body that the caller gets.
     pub(crate) async fn submit(&self, body: &[u8]) -> (u16, Value) {
         let octets = json!({"Content-Type": ["application/octet-stream"]});
         self.call(
@@ -138,7 +138,8 @@ impl Harness {
         .await
     }
 
-    /// Calls an HTTP function with the members of a request that matter here.
+    /// Calls an HTTP function; members that the request lacks get default values. Returns the status and body that the
+    /// caller gets.
     pub(crate) async fn call(&self, function: &str, mut request: Value) -> (u16, Value) {
         for (name, value) in [
             ("Url", json!("http://localhost/api/tenants")),
@@ -155,7 +156,7 @@ impl Harness {
         (u16::try_from(response["statusCode"].as_u64().unwrap()).unwrap(), body)
     }
 
-    /// Calls the webhook; status, headers and body for the caller.
+    /// Calls the webhook; returns the status, headers and body that the caller gets.
     pub(crate) async fn webhook(&self, method: &str, headers: &Value, body: &str) -> (u16, Value, String) {
         let request = json!({
             "Url": "http://localhost/api/events", "Method": method, "Query": {}, "Params": {},
@@ -214,7 +215,7 @@ impl Harness {
         }
     }
 
-    /// Asserts that a case has the result of its row, with all required effects and no others.
+    /// Asserts that a case got the expected answer, and had all required effects and no others.
     pub(crate) async fn judge(&self, case: &Case, answer: &RequestAnswer, before: &Census, context: &str) {
         match case.expected {
             Expected::Refused { code, pointer } => {

@@ -1,8 +1,8 @@
-//! Bad inputs, by number: what each one is, how it is answered, and that it changes nothing.
+//! Bad inputs 1 to 132: how each one is answered, and that it changes nothing.
 //!
-//! The numbers are those of the threat model's list: 1-40 message bodies, 41-80 ids and names, 81-108 blueprint files,
-//! 109-120 HTTP calls, 121-127 a webhook, 128-130 settings, 131-132 Azure's answers. The tables are the documentation;
-//! the snapshots beside them show the answers as text. `coverage` lists the test of each number.
+//! The numbers group the inputs: 1-40 message bodies, 41-80 ids and names, 81-108 blueprint files, 109-120 HTTP calls,
+//! 121-127 a webhook, 128-130 settings, 131-132 Azure's answers. The tables are the documentation; the snapshots beside
+//! them show the answers as text. `coverage` lists the test of each number.
 
 #![expect(clippy::needless_pass_by_value, reason = "helpers take `json!` as it is written")]
 
@@ -27,7 +27,7 @@ use crate::steps::kinds;
 use case::{Case, Expected};
 use harness::{Harness, LIVE};
 
-/// The answer to a case, by message and by HTTP.
+/// The answer to a case, which is the same by message and by HTTP, and the HTTP status.
 struct Seen {
     answer: RequestAnswer,
     http: u16,
@@ -105,7 +105,7 @@ fn record_case(case: &Case, seen: &Seen, listed: &mut String) {
                 "{number:>3}  {name:<52} {http}  {}",
                 answer.code.as_deref().unwrap_or_default()
             );
-            // The last of very many says how many more there are.
+            // If there are very many faults, the last one says how many more there are.
             let shown = if answer.faults.len() > 4 {
                 &answer.faults[answer.faults.len() - 2..]
             } else {

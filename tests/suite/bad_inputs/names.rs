@@ -1,5 +1,5 @@
-//! B. Tenant ids and names, 41 to 80. Ids are checked and never repaired; display names may have almost any content,
-//! because they are passed on as values and never interpreted.
+//! Bad inputs 41 to 80, tenant ids and names. Ids are checked and never repaired; display names may have almost any
+//! content, because they are stored and sent as values and never interpreted.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn bad_name(number: u32, name: &'static str, text: &str, code: &'static str) -> 
     refused(number, name, display(number, "name", text), code, "/spec/displayName")
 }
 
-/// A display name that is passed on unchanged.
+/// A display name that is accepted unchanged.
 fn name(number: u32, name: &'static str, text: &str) -> Case {
     taken(number, name, display(number, "text", text), "a display name is a value, never evaluated")
 }

@@ -10,13 +10,13 @@ use super::{
     harness::Harness,
 };
 
-/// The numbers that are tested here and not in a table of single messages.
+/// The numbers of bad inputs that are tested here and not in a table of single messages.
 pub(crate) const NUMBERS: [u32; 4] = [38, 40, 63, 64];
 
 #[tokio::test]
-async fn the_brokers_message_id_says_nothing_about_the_request() {
+async fn the_brokers_message_id_does_not_identify_a_request() {
     let harness = Harness::open().await;
-    // 38: absent, as long as the broker takes, and longer.
+    // 38: no MessageId, one of the greatest length that Service Bus allows, and a longer one.
     for (n, id) in [json!(null), json!("m".repeat(128)), json!("m".repeat(129))].into_iter().enumerate() {
         let body = signup(&format!("a38-{n}")).to_string();
         harness.deliver(body.as_bytes(), &json!({"MessageId": id})).await;
@@ -72,16 +72,17 @@ async fn another_body_under_a_requests_id_is_refused_once_for_each_body() {
 }
 
 #[tokio::test]
-async fn the_same_bytes_are_one_refusal_on_both_ways_in() {
+async fn the_same_bytes_by_message_and_by_http_are_one_refusal() {
     let harness = Harness::open().await;
     harness.deliver(b"{", &json!({})).await;
     let (status, _) = harness.submit(b"{").await;
     assert_eq!((status, harness.events().await.len()), (400, 1));
 }
 
-/// 63 and 64: names of Azure's objects are cut, so ids that agree in what is kept must still differ in the rest.
+/// 63 and 64: names of Azure's objects are shortened, so tenants whose ids agree in the part that is kept must still
+/// get different names.
 #[tokio::test]
-async fn similar_ids_get_objects_of_their_own() {
+async fn tenants_with_similar_ids_get_objects_of_their_own() {
     let harness = Harness::open().await;
     let long = "x234567890123456789012345678901";
     let alike = [

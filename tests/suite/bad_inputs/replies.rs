@@ -1,6 +1,6 @@
-//! F. Answers of Azure, or of an impostor, 131 and 132: how each kind of step compares them. Answers that the transport
-//! refuses (HTML, 10 MB, redirects, foreign hosts) are in `adapters/answers.rs`, false answers during a tenant's life
-//! in `lies.rs`.
+//! Bad inputs 131 and 132, answers of Azure or of an impostor: the comparison that each kind of step derives from them.
+//! Answers that the transport refuses (HTML, 10 MB, redirects, foreign hosts) are in `adapters/answers.rs`; false
+//! answers during a tenant's lifecycle are in `lies.rs`.
 
 use serde_json::{Value, json};
 use tenantry_core::{
@@ -46,7 +46,8 @@ fn with(kind: Kind, pointer: &str, value: Value) -> Value {
     seen
 }
 
-/// Number, name, kind of step, body, the comparison and the deletion state.
+/// Number and name of the bad input, kind of step, the answer's body, the expected comparison and the expected deletion
+/// state.
 type Row = (u32, &'static str, Kind, Value, &'static str, &'static str);
 
 const NONSENSE: &str = "unexpected-answer";
@@ -77,7 +78,7 @@ fn shapes() -> Vec<Row> {
     ]
 }
 
-/// Answers about something else.
+/// Answers about another object.
 fn identities() -> Vec<Row> {
     let (app, principal) = (Kind::EntraApplication, Kind::ServicePrincipal);
     let seen = |kind| example(kind).seen;
@@ -152,7 +153,7 @@ fn every_bad_answer_has_its_comparison() {
     }
 }
 
-/// Of two deleted applications with the same name only the one with our tags is restored.
+/// A deleted application that has the desired name, but not this tenant's tags, is not restored.
 #[test]
 fn a_foreign_deleted_application_is_not_restored() {
     let application = Example { outputs: Outputs::new(), ..example(Kind::EntraApplication) };
@@ -165,7 +166,7 @@ fn a_foreign_deleted_application_is_not_restored() {
     assert_eq!(restorable.judge(0, &answer).unwrap(), None);
 }
 
-/// Text in an answer may be as long as the answer, 4 MiB; the kept part is short.
+/// A text in an answer may be as long as the answer, 4 MiB; only a short part is kept.
 #[test]
 fn long_texts_are_cut() {
     let long = "word ".repeat(100_000);
@@ -184,7 +185,7 @@ fn long_texts_are_cut() {
     let unexpected = json!({"id": check.fields()["id"], "properties": {"publicNetworkAccess": long}});
     let cause = step.judge(&reply(200, unexpected)).unwrap_err().cause;
     assert!(cause.code == "check-failed" && cause.message.len() < 1000, "{}", cause.message.len());
-    // Without an address the resource itself is read.
+    // The poll URL is too long to be kept, so there is none, and the resource itself is polled.
     let started = Reply { status: 202, headers: headers.into(), body: Value::Null };
     let operation::Progress::Running { operation, .. } = operation::after_write(&started).unwrap() else {
         panic!("it runs")
@@ -195,9 +196,10 @@ fn long_texts_are_cut() {
     assert_eq!(moved, operation::Progress::Running { operation: None, after: None });
 }
 
-/// 1 MiB in which nearly every character begins a secret: reading the rest of the text for each one would never end.
+/// 1 MiB in which nearly every character begins a secret: reading the rest of the text for each one would take
+/// quadratic time.
 #[test]
-fn a_text_full_of_secrets_is_read_about_once() {
+fn redaction_of_a_text_full_of_secrets_ends() {
     for part in [
         "key=",
         "key%3D",

@@ -1,5 +1,5 @@
-//! F. Settings, 128 to 130: each is refused by its name before anything begins, and no value is repeated. More of them
-//! are in `config.rs`.
+//! Bad inputs 128 to 130, settings: each fault names its setting, and none repeats its value. `config.rs` has more
+//! tests of settings.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -71,7 +71,7 @@ fn every_bad_setting_is_refused_by_its_name() {
     }
 }
 
-/// 130: the lease is no setting. It follows from the request timeout.
+/// 130: the duration of the lease is not a setting; it is calculated from the request timeout.
 #[test]
 fn no_setting_makes_a_lease_too_short() {
     let mut allowed = 0;

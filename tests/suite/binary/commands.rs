@@ -14,7 +14,7 @@ async fn ask(folder: &Path, base: &str, arguments: &[&str]) -> Run {
     run(command).await
 }
 
-/// One of the requests that are shipped as examples.
+/// The path of a request in `examples`.
 fn file(action: &str, sample: &str) -> String {
     repository().join("examples").join(action).join(format!("{sample}.json")).display().to_string()
 }
@@ -118,7 +118,7 @@ async fn a_repeated_request_is_reported_as_text_and_by_the_exit_code() {
         let outcome = format!("tenant contoso, which is {status} now");
         assert!(again.out.contains("nothing was done") && again.out.contains(&outcome), "{again:#?}");
     }
-    // It no longer is.
+    // The tenant was resumed, so it is no longer in the state that `suspend` requests.
     let again = call(&["submit", &suspend]).await;
     assert_eq!(again.code, Some(1), "{again:#?}");
     for text in ["nothing was done", "which is active now", "another requestId"] {

@@ -9,7 +9,7 @@ use crate::testkit::{TIMEOUT, folder, judge::text, signup, until};
 
 const TOPIC: &str = "/subscriptions/00000000-0000-0000-0000-00000000a001/resourceGroups/rg/providers/Microsoft.EventGrid/topics/evgt";
 
-/// Starts `tenantry local` with these topics; its address, and the child, which is killed when it is dropped.
+/// Starts `tenantry local` with these topics; returns its address, and the process, which is killed when it is dropped.
 async fn local(folder: &std::path::Path, topics: &str) -> (String, tokio::process::Child) {
     let mut command = tenantry(folder, &["local", "--data", "data", "--port", "0", "--speed", "max"]);
     let mut child = command.env("TENANTRY_EVENT_TOPICS", topics).spawn().unwrap();
@@ -21,7 +21,7 @@ async fn local(folder: &std::path::Path, topics: &str) -> (String, tokio::proces
 }
 
 #[tokio::test]
-async fn both_handshakes_and_a_signup_over_the_real_program() {
+async fn both_handshakes_and_sign_ups_by_event_succeed() {
     let folder = folder();
     let (base, _child) = local(folder.path(), &format!("{TOPIC}, /shop/signups")).await;
     let client = Client::new();

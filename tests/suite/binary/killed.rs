@@ -1,5 +1,5 @@
-//! `kill -9` at any moment, and the same command again: every tenant becomes ready, nothing is created twice, nothing
-//! is left over.
+//! The same command is run again after `kill -9` at random moments: every tenant becomes ready, nothing is created
+//! twice, nothing is left over.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -46,8 +46,8 @@ async fn after_twelve_kills_every_tenant_becomes_ready_and_nothing_is_created_tw
             ("active", Some(1)),
             "{tenant:#}"
         );
-        // Every object belongs to a step, or is created by Azure with one; a second one for a slot, or one left over,
-        // would be one too many of its kind.
+        // Every object belongs to a step, or Azure creates it together with a step's object. A duplicate or a leftover
+        // object raises the count of its kind.
         let objects = get(&format!("/_sim/objects?tenant={sample}")).await;
         let held: BTreeMap<String, usize> =
             kinds(&objects).into_iter().map(|(kind, count)| (kind.to_owned(), count)).collect();
@@ -60,7 +60,7 @@ async fn after_twelve_kills_every_tenant_becomes_ready_and_nothing_is_created_tw
     assert_eq!(strays, [] as [&Value; 0], "objects without a tenant");
 }
 
-/// The objects of each sample without any kill.
+/// For each sample tenant, the number of its objects by kind if the program is never killed.
 async fn undisturbed_kinds() -> BTreeMap<String, BTreeMap<String, usize>> {
     let harness = crate::testkit::harness::Harness::new().await;
     let mut all = BTreeMap::new();

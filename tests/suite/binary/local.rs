@@ -8,7 +8,7 @@ use super::program::{run, samples, tenantry};
 use crate::testkit::{SAMPLES, example, folder, judge::text};
 
 #[tokio::test]
-async fn the_samples_end_ready_with_a_table() {
+async fn the_samples_become_ready_and_a_table_shows_them() {
     let folder = folder();
     let mut command = tenantry(folder.path(), &["local", "--data", "data", "--port", "0", "--speed", "2000"]);
     command.args(samples());
@@ -43,7 +43,7 @@ async fn with_json_the_last_line_of_a_tenant_has_its_result() {
 }
 
 #[tokio::test]
-async fn a_refused_message_ends_with_one_and_the_faults() {
+async fn a_refused_message_prints_its_faults_and_ends_with_exit_code_1() {
     let folder = folder();
     let mut bad = example("signups/tailspin.json");
     bad["spec"]["tier"] = "platinum".into();
@@ -53,11 +53,11 @@ async fn a_refused_message_ends_with_one_and_the_faults() {
     assert!(run.err.contains("/spec/tier"), "{run:#?}");
 }
 
-/// Arguments, a setting, and text that the error must contain.
+/// Arguments, an environment variable (none if the name is empty), and texts that the error must contain.
 type Case<'a> = (&'a [&'a str], (&'a str, &'a str), &'a [&'a str]);
 
 #[tokio::test]
-async fn a_run_that_can_not_begin_ends_with_two_and_the_reason() {
+async fn a_run_that_can_not_begin_prints_the_reason_and_ends_with_exit_code_2() {
     let folder = folder();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

@@ -1,4 +1,4 @@
-//! Runs the program.
+//! Helpers that run the `tenantry` program.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::testkit::{TIMEOUT, repository};
 
-/// The program without any settings but these arguments, in a folder of its own.
+/// A command that runs the program in this folder, with these arguments and without environment variables.
 pub(crate) fn tenantry(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
     command.args(arguments).current_dir(folder).env_clear();
@@ -22,7 +22,7 @@ pub(crate) fn tenantry(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// How a run ended.
+/// The exit code of a finished run (`None` if a signal ended it) and its output.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
@@ -46,7 +46,7 @@ pub(crate) fn samples() -> Vec<PathBuf> {
 
 /// A running program and the address that its first line names.
 pub(crate) struct Running {
-    /// Killed when it is dropped.
+    /// The process, which is killed when this is dropped.
     _child: Child,
     pub(crate) base: String,
 }
@@ -68,7 +68,7 @@ pub(crate) async fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
-/// Waits in real time, for tests about points in time.
+/// Waits for this span of real time.
 pub(crate) async fn pass(span: Duration) {
     let _ = tokio::time::timeout(span, std::future::pending::<()>()).await;
 }

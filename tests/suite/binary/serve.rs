@@ -1,5 +1,5 @@
-//! `tenantry serve`: every payload that a Functions host may post gets a correct answer, and its start and end fit the
-//! host.
+//! `tenantry serve`: every payload that a Functions host may post gets a correct answer, and the program starts and
+//! ends as the host expects.
 
 use std::{path::Path, time::Duration};
 
@@ -28,7 +28,7 @@ async fn every_payload_gets_a_json_object_of_the_right_shape_in_both_framings() 
     payloads::all_are_answered(port).await;
 }
 
-/// Runs `serve` under a host, that is with a port, until it answers.
+/// Starts `serve` with a port, as a Functions host does, and waits until it answers.
 async fn under_host(folder: &Path, port: u16) -> Child {
     let mut command = tenantry(folder, &["serve"]);
     command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string()).env("TENANTRY_SPEED", "max");
@@ -120,7 +120,7 @@ async fn a_handler_that_can_not_start_prints_one_line_that_the_host_has_time_to_
 #[tokio::test]
 async fn during_shutdown_no_call_is_refused() {
     let (folder, port) = (folder(), free_port().await);
-    // It accepts connections and never answers, so that the last telemetry takes its whole timeout.
+    // This OTLP endpoint accepts connections and never answers, so that the last export takes its whole timeout.
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut command = tenantry(folder.path(), &["serve"]);
     command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string()).env("TENANTRY_SPEED", "max");
@@ -135,7 +135,7 @@ async fn during_shutdown_no_call_is_refused() {
     while TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
         a_moment().await;
     }
-    // Otherwise it would refuse calls while it still runs.
+    // The port closes only when the process ends; a process without its port would refuse calls.
     let ended = tokio::time::timeout(Duration::from_millis(300), child.wait()).await;
     assert_eq!(ended.unwrap().unwrap().code(), Some(200));
     assert!(SystemClock.now().duration_since(at).as_millis() > 500, "the end took some time");

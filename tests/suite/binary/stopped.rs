@@ -22,7 +22,7 @@ async fn signal(child: &Child, name: &str) {
     assert!(sent.success());
 }
 
-/// A serving `tenantry local` with its address.
+/// Starts `tenantry local`; returns the process and its address once it serves.
 async fn serving(folder: &Path, arguments: &[&str]) -> (Child, String) {
     let arguments = [&["local", "--data", "data", "--port", "0", "--speed", "max"], arguments].concat();
     let mut child = tenantry(folder, &arguments).stderr(Stdio::null()).spawn().unwrap();
@@ -33,7 +33,7 @@ async fn serving(folder: &Path, arguments: &[&str]) -> (Child, String) {
     (child, base)
 }
 
-/// Holds back all answers of the simulated Azure, and makes a tenant wait for them.
+/// Makes the simulated Azure hold back all answers, and signs up a tenant whose reconcile pass waits for them.
 async fn hold_back(base: &str) {
     let client = reqwest::Client::new();
     let chaos = r#"{"percent": 100, "kinds": ["timeout"], "stallMs": 600000}"#;
@@ -42,7 +42,7 @@ async fn hold_back(base: &str) {
     );
     let signup = std::fs::read(repository().join("examples/signups/contoso.json")).unwrap();
     let call = client.post(format!("{base}/api/tenants")).header("content-type", "application/json");
-    // The second time the request is a repeat.
+    // After a restart with the same state the request is a repeat, which is answered with 200.
     assert!(matches!(call.body(signup).send().await.unwrap().status().as_u16(), 200 | 202));
     until("it is being made", async || {
         let tenant = client.get(format!("{base}/api/tenants/contoso")).send().await.unwrap();
@@ -80,9 +80,10 @@ async fn a_first_signal_ends_it_within_five_seconds_and_a_second_one_at_once() {
     assert_eq!(ended.code(), Some(0), "serving was all that was asked for");
 }
 
-/// A message that can't be taken in is answered late, later with each delivery.
+/// The answer to a message that can't be processed is delayed, longer with each delivery. A shutdown does not wait for
+/// it.
 #[tokio::test]
-async fn the_end_does_not_wait_for_an_answer_that_is_kept_back() {
+async fn a_shutdown_does_not_wait_for_a_delayed_answer() {
     let folder = folder();
     let arguments = ["local", "--data", "data", "--port", "0", "--speed", "max"];
     let begun = run(tenantry(folder.path(), &[&arguments[..], &["--exit-when-idle"]].concat())).await;
@@ -98,7 +99,8 @@ async fn the_end_does_not_wait_for_an_answer_that_is_kept_back() {
     command.arg(repository().join("examples/signups/contoso.json")).env("TENANTRY_LOG", "tenantry=debug");
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    // Three times in the first delivery's five seconds; the second one's ten have just begun.
+    // The line is logged three times in the five seconds of the first delivery, and again when the ten seconds of the
+    // second one begin.
     for _ in 0..4 {
         loop {
             let line = tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap();
@@ -149,7 +151,7 @@ async fn of_two_first_starts_in_a_new_folder_one_serves_and_the_other_names_the_
 
 /// A limit on file sizes has the effect of a full disk.
 #[tokio::test]
-async fn on_a_full_disk_it_waits_quietly_refuses_and_still_ends() {
+async fn on_a_full_disk_requests_are_refused_without_a_busy_loop_and_a_signal_ends_it() {
     let folder = folder();
     let program = env!("CARGO_BIN_EXE_tenantry");
     let script =
@@ -162,7 +164,7 @@ async fn on_a_full_disk_it_waits_quietly_refuses_and_still_ends() {
     let first = tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap();
     let base = first.split([' ', ',']).find(|part| part.starts_with("http://")).unwrap().to_owned();
     let client = reqwest::Client::new();
-    // Large bodies that are rejected and kept fill the file.
+    // Rejected bodies are kept, so large ones fill the state file.
     let mut statuses = Vec::new();
     for number in 0..400 {
         let body = format!("{{\"number\": {number}, \"filler\": \"{}\"}}", "x".repeat(60_000));

@@ -23,9 +23,9 @@ use crate::testkit::{folder, judge::text, repository};
 #[derive(Clone)]
 struct Webhook {
     url: String,
-    /// What `OPTIONS` allows, one after the other; the last answer stays.
+    /// The origins that the answers to `OPTIONS` allow, in order (empty: none); the last one is repeated.
     allows: Arc<Mutex<VecDeque<&'static str>>>,
-    /// The answers to deliveries, one after the other; then 200.
+    /// The statuses of the answers to deliveries, in order; then 200.
     answers: Arc<Mutex<VecDeque<u16>>>,
     asked: Arc<Mutex<Vec<HeaderMap>>>,
     got: Arc<Mutex<Vec<(HeaderMap, Value)>>>,
@@ -72,7 +72,7 @@ async fn answer(
     (StatusCode::from_u16(status).unwrap(), answer)
 }
 
-/// Signs one tenant up in `tenantry local`; the result of the run.
+/// Signs one tenant up in `tenantry local`; returns the result of the run.
 async fn play(folder: &Path, sample: &str, more: &[&str]) -> super::program::Run {
     let arguments = ["local", "--data", "data", "--port", "0", "--speed", "max"];
     let mut command = tenantry(folder, &arguments);
@@ -137,11 +137,11 @@ async fn each_event_comes_once_in_all_runs_and_a_new_webhook_gets_no_earlier_eve
 }
 
 #[tokio::test]
-async fn repeated_events_come_twice_and_out_of_order() {
+async fn with_repeat_events_each_event_arrives_twice_and_out_of_order() {
     let folder = folder();
     let webhook = Webhook::start(&["*"], &[]).await;
     play(folder.path(), "tailspin", &["--subscriber", &webhook.url, "--repeat-events"]).await;
-    // The program may end before the last repeats, but not before these.
+    // The program may end before the last events are repeated, but not before the first two are.
     let ids = webhook.ids();
     let count = |id: &String| ids.iter().filter(|other| *other == id).count();
     assert_eq!((count(&ids[0]), count(&ids[1])), (2, 2), "{ids:?}");

@@ -1,4 +1,4 @@
-//! Bad blueprints and what is found in them: each file beside its findings, as the command prints them.
+//! Faulty blueprints: each YAML file in this folder has a snapshot with its findings, as `tenantry check` prints them.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -108,7 +108,7 @@ fn no_text_makes_the_reader_panic() {
 }
 
 #[test]
-fn the_shipped_blueprints_are_good() {
+fn the_shipped_blueprints_have_no_findings() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("blueprints");
     for entry in fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();

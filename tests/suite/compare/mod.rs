@@ -1,4 +1,5 @@
-//! The comparison of observed with desired values, from a table: what is a difference, and what is only another form.
+//! The comparison of observed with desired values, from a table: what is a difference, and what is only another form of
+//! the same value.
 
 use serde_json::{Value, json};
 use tenantry_core::compare::{at, differences, same_at, same_id, same_role};
@@ -6,7 +7,7 @@ use tenantry_core::compare::{at, differences, same_at, same_id, same_role};
 const ROWS: &str = include_str!("rows.txt");
 
 #[test]
-fn values_compare_as_azure_means_them() {
+fn each_row_of_the_table_has_the_listed_differences() {
     let rows: Vec<&str> = ROWS.lines().filter(|row| !row.is_empty() && !row.starts_with('#')).collect();
     assert!(rows.len() >= 45, "{} rows", rows.len());
     let mut wrong = Vec::new();
@@ -35,7 +36,7 @@ fn one_member_is_compared_even_where_a_body_can_not_set_it() {
 }
 
 #[test]
-fn members_are_found_however_they_are_written() {
+fn members_are_found_whatever_their_case() {
     let body = json!({"Properties": {"List": [{"Name": "x"}], "a/b": 1}});
     assert_eq!(at(&body, "/properties/list/0/name"), Some(&json!("x")));
     assert_eq!(at(&body, "/properties/a~1b").unwrap(), &json!(1));

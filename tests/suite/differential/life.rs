@@ -1,5 +1,5 @@
-//! A tenant and its neighbours over the same ports: scripted actions at their times, wake-ups when they are due,
-//! interleaved by a seed.
+//! Runs a tenant and its neighbours on the same ports: scripted actions at their times and wake-ups when they are due,
+//! interleaved as a seed determines.
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
@@ -24,14 +24,15 @@ use super::{
 };
 use crate::testkit::{fixture::Fixture, rng::Rng};
 
-/// The traces of both.
+/// The traces of the tenant and of its neighbours, and how often the run switched between the two.
 pub(crate) struct Lived {
     pub(crate) tenant: Trace,
     pub(crate) neighbours: Trace,
     pub(crate) switches: u64,
 }
 
-/// Runs a tenant's lifecycle: alone, or beside neighbours, interleaved by a seed.
+/// Runs a tenant's lifecycle: alone if there is no seed, otherwise beside neighbours in the order that the seed
+/// determines.
 pub(crate) async fn live(tier: &str, seed: Option<u64>, leak: Leak) -> Lived {
     let fixture = Fixture::new(Speed::Factor(30.0)).await;
     let witness = Witness::new(fixture.base(), leak);
@@ -44,7 +45,7 @@ pub(crate) async fn live(tier: &str, seed: Option<u64>, leak: Leak) -> Lived {
     let beside = seed.map_or_else(Vec::new, |_| neighbours(tier, &mut rng));
     let mut one = Actor { who: Who::Tenant, script: tenant(tier).into(), begin };
     let mut other = Actor { who: Who::Neighbours, script: beside.into(), begin };
-    // How often the tenant continues, in a thousand: from hardly ever to nearly always.
+    // In how many of a thousand choices the tenant continues, and not its neighbours; it depends on the seed.
     let share =
         [500, 50, 950, 300, 700, 10, 990, 600][usize::try_from(seed.unwrap_or_default() % 8).unwrap()];
     while let Some(at) = [one.next(&witness), other.next(&witness)].into_iter().flatten().min() {
@@ -77,7 +78,7 @@ pub(crate) async fn live(tier: &str, seed: Option<u64>, leak: Leak) -> Lived {
     }
 }
 
-/// One side with its script.
+/// The tenant, or all of its neighbours, with the script of their actions.
 struct Actor {
     who: Who,
     script: Script,
@@ -85,7 +86,7 @@ struct Actor {
 }
 
 impl Actor {
-    /// When there is something to do next.
+    /// The time of the next scripted action or wake-up; `None` if there is none.
     fn next(&self, witness: &Witness) -> Option<Timestamp> {
         let action = self.script.front().map(|(after, _)| self.at(*after));
         action.into_iter().chain(witness.next_wake(self.who)).min()

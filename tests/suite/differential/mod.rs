@@ -1,6 +1,7 @@
-//! Whether one tenant affects another: the lifecycle of a tenant is run alone, and then beside equally busy neighbours
-//! with nearly its name in the same shared workspace. All that is visible of the tenant (the requests to Azure, every
-//! saved row, history, events, HTTP answers) has to be the same, in the same order, byte for byte.
+//! Proves that tenants do not affect each other: a tenant's lifecycle is run alone, and then beside equally busy
+//! neighbours that have similar ids and, in the tier `pooled`, share its workspace. All that is visible of the tenant
+//! (the requests to Azure, every saved row, history, events, HTTP answers) has to be the same, in the same order, byte
+//! for byte.
 //!
 //! The tenant and its neighbours run interleaved in one thread, and the seed chooses which one continues before each
 //! request and each save. Time stands still until nothing is left to do at the present instant, so that all times are
@@ -18,14 +19,14 @@ use life::live;
 use ports::Leak;
 use trace::{Kind, Trace, difference};
 
-/// How many interleavings are tried for each tier: all of them each night.
+/// How many interleavings are tried for each tier; the nightly run tries more.
 fn seeds() -> u64 {
     if thorough() { 6 } else { 2 }
 }
 
 /// Asserts that a lifecycle is complete; otherwise the comparison proves nothing.
 #[track_caller]
-fn is_a_whole_life(trace: &Trace, context: &str) {
+fn assert_lifecycle_is_complete(trace: &Trace, context: &str) {
     for (kind, least) in
         [(Kind::Request, 60), (Kind::Row, 60), (Kind::History, 15), (Kind::Event, 15), (Kind::Answer, 20)]
     {
@@ -45,9 +46,9 @@ fn is_a_whole_life(trace: &Trace, context: &str) {
 
 /// Compares the lifecycle of a tenant of this tier alone with the same lifecycle beside neighbours, in several
 /// interleavings.
-async fn is_the_same_beside_neighbours(tier: &str) {
+async fn assert_same_beside_neighbours(tier: &str) {
     let alone = live(tier, None, Leak::None).await.tenant;
-    is_a_whole_life(&alone, tier);
+    assert_lifecycle_is_complete(&alone, tier);
     let mut switches = 0;
     let seeds = seeds();
     for seed in 0..seeds {
@@ -56,8 +57,8 @@ async fn is_the_same_beside_neighbours(tier: &str) {
         if let Some(difference) = difference(&alone, &lived.tenant) {
             panic!("{context}: {difference}");
         }
-        // The neighbours have really run, with all that may happen to a tenant.
-        is_a_whole_life(&lived.neighbours, &format!("{context}, the neighbours"));
+        // The neighbours have run complete lifecycles as well.
+        assert_lifecycle_is_complete(&lived.neighbours, &format!("{context}, the neighbours"));
         switches += lived.switches;
         for neighbour in script::NEIGHBOURS {
             assert!(lived.neighbours.mentions(neighbour), "{context}: nothing of {neighbour}");
@@ -73,16 +74,16 @@ async fn is_the_same_beside_neighbours(tier: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dedicated_tenant_is_the_same_beside_neighbours() {
-    is_the_same_beside_neighbours("dedicated").await;
+    assert_same_beside_neighbours("dedicated").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pooled_tenant_is_the_same_whoever_shares_its_workspace() {
-    is_the_same_beside_neighbours("pooled").await;
+    assert_same_beside_neighbours("pooled").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_life_twice_is_the_same() {
+async fn the_same_seed_gives_the_same_traces() {
     let (once, again) =
         (live("pooled", Some(3), Leak::None).await, live("pooled", Some(3), Leak::None).await);
     assert_eq!(difference(&once.tenant, &again.tenant), None);
@@ -90,7 +91,7 @@ async fn the_same_life_twice_is_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leak_is_found() {
+async fn each_kind_of_leak_is_found() {
     let alone = live("pooled", None, Leak::None).await.tenant;
     let leaks = [
         (Leak::Row, Kind::Row),

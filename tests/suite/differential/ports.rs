@@ -1,4 +1,5 @@
-//! Ports that record everything, and that let the other side continue before each request and each save.
+//! Ports that record what the compared tenant and its neighbours do, and that let the other of these two sides continue
+//! before each request and each save.
 
 use std::{
     future::poll_fn,
@@ -47,32 +48,32 @@ impl Who {
     }
 }
 
-/// A leak that is injected here, to test that it is found.
+/// A leak between tenants that these ports inject, to test that the comparison finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leak {
     None,
-    /// A neighbour's name gets into the tenant's document.
+    /// A neighbour's id gets into the tenant's document.
     Row,
-    /// A neighbour's name gets into a request for the tenant.
+    /// A neighbour's id gets into the body of a request for the tenant.
     Request,
-    /// One more event is published for the tenant while it has neighbours.
+    /// Each event of the tenant is published twice once a neighbour exists.
     Event,
-    /// The tenant is due a millisecond later for each neighbour.
+    /// The tenant's `due_at` is a millisecond later once a neighbour exists.
     Time,
 }
 
-/// Records everything, and knows which side is active.
+/// Records the traces of the compared tenant and of its neighbours, and knows which of these two sides is active.
 pub(crate) struct Witness {
     active: Mutex<Who>,
     switches: AtomicUsize,
-    /// Whether the tenant will have nothing to do for a while.
+    /// Whether the compared tenant has nothing to do for at least a minute.
     quiet: AtomicBool,
     traces: Mutex<[Trace; 2]>,
-    /// Parts of paths to which Azure refuses changes, by side.
+    /// Azure refuses changes of a side to paths that contain one of its texts here.
     refused: Mutex<Vec<(Who, String)>>,
-    /// The wake-ups that are due later.
+    /// The scheduled wake-ups that were not delivered yet.
     wakes: Mutex<Vec<(TenantId, Timestamp)>>,
-    /// The neighbours that have been saved so far.
+    /// The ids of the neighbours that have been saved so far, one for each save.
     neighbours: Mutex<Vec<TenantId>>,
     azure: String,
     leak: Leak,
@@ -93,7 +94,7 @@ impl Witness {
         })
     }
 
-    /// The ports of a fixture, watched. Nothing waits in them: a pass that would have to wait is requeued.
+    /// The ports of a fixture, with recording. No call waits in them: a pass that would have to wait is requeued.
     pub(crate) fn watch(self: &Arc<Self>, fixture: &Fixture) -> Ports {
         Ports {
             store: Arc::new(Wrapped(Watched {
@@ -126,10 +127,10 @@ impl Witness {
         self.quiet.store(quiet, Ordering::Relaxed);
     }
 
-    /// Azure's refusal of a request, if it refuses.
+    /// Azure's refusal of a request; `None` if the request is sent.
     ///
-    /// A subnet is changed by one request at a time, so there is one queue for all tenants of a stamp and somebody has
-    /// to wait. Here that is never the compared tenant.
+    /// A subnet is changed by one request at a time, so there is one queue for all tenants of a stamp, and one of them
+    /// has to wait. Here the compared tenant never waits.
     fn refusal(&self, who: Who, request: &Request) -> Option<Reply> {
         let refused_with = |status: u16, code: &str| {
             let body = json!({"error": {"code": code, "message": "Not here, and not now."}});
@@ -174,7 +175,7 @@ impl Witness {
         self.refused.lock().unwrap().retain(|(of, _)| *of != who);
     }
 
-    /// Takes out the next wake-up of one side that is due.
+    /// Removes and returns a due wake-up of one side.
     pub(crate) fn woken(&self, who: Who, now: Timestamp) -> Option<TenantId> {
         let mut wakes = self.wakes.lock().unwrap();
         let at = wakes.iter().position(|(id, at)| Who::of(id.as_str()) == who && *at <= now)?;
@@ -191,8 +192,8 @@ impl Witness {
     }
 }
 
-/// The other side may continue here. What follows is done without interruption, so that nothing depends on its
-/// duration.
+/// Lets the other side continue. The caller then works without interruption, so that nothing depends on how long the
+/// work takes.
 async fn yield_once() {
     let mut yielded = false;
     poll_fn(|context| {
@@ -288,7 +289,7 @@ impl Over for Watched<dyn StateStore> {
                 (Who::Tenant, ..) => {}
             }
             let saved = at_once(self.inner.save(&tenant, seen)).await;
-            // A lease's holder has a number of the process, which reconciles all tenants.
+            // A lease's holder contains the number of the pass, which the worker counts over all tenants.
             tenant = edited(&tenant, |document| {
                 if let Some(lease) = document.get_mut("lease") {
                     lease["holder"] = "somebody".into();
@@ -347,7 +348,7 @@ impl Scheduler for Agenda {
     }
 }
 
-/// A clock that stands still during the work at an instant.
+/// A clock that does not move while the work of one instant is done; a wait on it never ends.
 struct Still(Arc<Jumping>);
 
 impl Clock for Still {

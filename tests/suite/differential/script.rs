@@ -1,5 +1,5 @@
-//! The scripts of both sides: everything that may happen to a tenant, at fixed seconds for the compared one, at random
-//! ones for its neighbours.
+//! The scripts of the compared tenant and of its neighbours: everything that may happen to a tenant, at fixed times for
+//! the compared tenant, at random times for its neighbours.
 
 use std::collections::VecDeque;
 
@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 
 use crate::testkit::{removal, request, rng::Rng};
 
-/// The compared tenant.
+/// The id of the compared tenant.
 pub(crate) const TENANT: &str = "northwind";
 
-/// Its neighbours: the same name with a suffix, with a letter less, and with a similar letter.
+/// The ids of the neighbours: the compared tenant's id with a suffix, with a letter less, and with a similar letter.
 pub(crate) const NEIGHBOURS: [&str; 3] = ["northwind-2", "northwin", "northw1nd"];
 
 /// One action of a script.
 #[derive(Debug, Clone)]
 pub(crate) enum Action {
-    /// A message into the queue.
+    /// Sends a message to the queue.
     Send(Value),
-    /// A call over HTTP.
+    /// Calls a function over HTTP.
     Ask {
         function: &'static str,
         method: &'static str,
@@ -26,9 +26,9 @@ pub(crate) enum Action {
         query: Value,
         body: Option<Value>,
     },
-    /// Azure refuses changes to paths with this part from now on.
+    /// From now on, Azure refuses changes to paths that contain this text.
     Refuse(&'static str),
-    /// Azure refuses nothing any more.
+    /// From now on, Azure refuses nothing.
     Relent,
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn tenant(tier: &str) -> Vec<(i64, Action)> {
     let hours: Vec<Vec<Action>> = vec![
         vec![Action::Refuse("/onlineEndpoints/"), Action::Send(first.clone())],
         own().to_vec(),
-        // Tenants of these names must not exist for any caller, and the answers must not depend on similar tenants.
+        // No tenant has one of these ids, and the answers must not depend on tenants with similar ids.
         ["northwin-d", "NORTHWIND", "northwind-", "Northw1nd", "northwind-3", "../northwind"]
             .map(|id| get(Some(id), None))
             .to_vec(),
@@ -123,11 +123,11 @@ pub(crate) fn tenant(tier: &str) -> Vec<(i64, Action)> {
     hours.into_iter().enumerate().flat_map(at).collect()
 }
 
-/// The same actions for the neighbours, mostly at other times.
+/// The actions of the neighbours, which are similar to those of the compared tenant, mostly at other times.
 pub(crate) fn neighbours(tier: &str, rng: &mut Rng) -> Vec<(i64, Action)> {
     let mut all = Vec::new();
     for (number, id) in NEIGHBOURS.into_iter().enumerate() {
-        // One of them at least is in the shared workspace.
+        // At least one neighbour is in the shared workspace.
         let tier = [tier, "pooled", "dedicated"][number];
         let first = signup(&format!("Northwind-{number}-1"), id, tier);
         let part =

@@ -14,7 +14,7 @@ use tenantry_core::{
 };
 use uuid::Uuid;
 
-/// The kind of an entry.
+/// The kind of an entry of a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A request to Azure.
@@ -23,17 +23,17 @@ pub(crate) enum Kind {
     Row,
     /// A row of history.
     History,
-    /// An event.
+    /// A published event.
     Event,
     /// An answer to a caller or the host.
     Answer,
 }
 
-/// Everything that was visible of one side.
+/// Everything that was visible of the compared tenant, or of its neighbours, in order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trace {
     seen: Vec<(Kind, String)>,
-    /// The values that Azure drew and showed to this side.
+    /// The values that Azure generated and showed in replies to this trace's requests.
     drawn: BTreeSet<String>,
 }
 
@@ -42,13 +42,13 @@ impl Trace {
         self.seen.push((kind, what));
     }
 
-    /// Azure draws ids, addresses, and the names of its operations and answers from shared sequences: a neighbour
-    /// changes the next value. The drawn values are learnt from the answers to this side's own requests, so another
-    /// side's value would still be found.
+    /// Records the generated values in a reply. Azure generates ids, addresses, and the names of its operations and
+    /// answers from sequences that all tenants share, so a neighbour changes the next value. Only replies to this
+    /// trace's own requests are recorded, so a neighbour's value in this trace would still be found.
     pub(crate) fn learn(&mut self, request: &Request, reply: &Reply) {
         let principal =
             request.body.as_ref().and_then(|body| body.pointer("/properties/principalId")?.as_str());
-        // The name of a role assignment is derived from the principal, which is drawn.
+        // The name of a role assignment is derived from the id of its principal, which is generated.
         if principal.is_some_and(|principal| self.drawn.contains(principal)) {
             let path = request.path.split('?').next().unwrap_or_default();
             self.draw(path.rsplit('/').next().unwrap_or_default());
@@ -79,7 +79,8 @@ impl Trace {
         }
     }
 
-    /// A proof of isolation has a digest of its evidence, which contains ids that Azure drew.
+    /// Records the digests of isolation proofs as generated values, because the evidence contains ids that Azure
+    /// generated.
     pub(crate) fn learn_proofs(&mut self, tenant: &Tenant) {
         let proven = tenant.steps().values().filter(|record| record.kind == Step::Isolation);
         let text = proven.filter_map(|record| record.outputs.get("digest")?.as_str());
@@ -92,11 +93,11 @@ impl Trace {
         self.drawn.insert(drawn.to_owned());
     }
 
-    /// Returns the trace with each value that Azure drew replaced by a number, and without the port of this simulated
-    /// Azure.
+    /// Returns the trace with each value that Azure generated replaced by a number, and without the port of this
+    /// simulated Azure.
     pub(crate) fn settled(mut self, azure: &str) -> Self {
-        // Numbered in the order in which they appear in this trace, because Azure also shows values that do not appear
-        // in it.
+        // The values are numbered in the order in which they appear in this trace, because Azure also shows values that
+        // do not appear in it.
         let mut numbers = BTreeMap::new();
         let apart = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.');
         for (_, what) in &mut self.seen {
@@ -129,7 +130,7 @@ impl Trace {
     }
 }
 
-/// Whether Azure chose a GUID itself, by the name of its member.
+/// Whether a text is a GUID that Azure generated, judged by the name of its member.
 fn is_drawn(name: &str, text: &str) -> bool {
     ["appId", "id", "principalId", "clientId", "request-id"].contains(&name) && Uuid::try_parse(text).is_ok()
 }

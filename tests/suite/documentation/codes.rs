@@ -6,7 +6,7 @@ use tenantry_core::tenant::{Action, IsolationVerdict};
 
 use super::pages::{files, read, root};
 
-/// The arguments of a call that begins right behind its opening bracket, as they are written.
+/// The arguments of a call, as they are written. The text begins after the opening bracket of the call.
 fn arguments(text: &str) -> Vec<String> {
     let (mut depth, mut quoted, mut escaped) = (0usize, false, false);
     let mut arguments = vec![String::new()];
@@ -47,7 +47,7 @@ fn codes(folder: &str) -> BTreeSet<String> {
                 }));
             }
         }
-        // Faults that are written as structures.
+        // Faults that are written as struct literals.
         codes.extend(
             text.split("code: \"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())),
         );

@@ -1,9 +1,9 @@
-//! The counts on the page of costs are those of the program, where they do not depend on time.
+//! The counts of events and calls in docs/costs.md are those of the program, as far as they do not depend on time.
 
 use super::pages::read;
 use crate::testkit::{harness::Harness, judge::list, removal, signup};
 
-/// The number in a column of the row that begins so.
+/// The number in a column of the row of docs/costs.md that begins with this text.
 fn cell(begins: &str, column: usize) -> usize {
     let page = read("docs/costs.md");
     let row = page.lines().find(|line| line.starts_with(&format!("| {begins} |"))).unwrap().to_owned();

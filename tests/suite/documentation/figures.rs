@@ -1,4 +1,4 @@
-//! The figures on the page of limits are those of the program.
+//! The figures in docs/limits.md are those of the program.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tenantry_core::{
 
 use super::pages::{quoted, read};
 
-/// A limit as people write it, in bytes, seconds or as a bare number.
+/// The value of a limit as a page writes it: in bytes, in seconds, or the bare number.
 fn written(limit: &str) -> u64 {
     let (number, unit) = limit.split_once(' ').unwrap_or((limit, ""));
     let number: u64 = number.replace(',', "").parse().unwrap_or_else(|_| panic!("`{limit}` is no figure"));
@@ -38,7 +38,7 @@ fn value(expression: &str) -> u64 {
     }
 }
 
-/// The constant's value in its file.
+/// The value of a constant in a source file.
 fn constant(name: &str, file: &str) -> u64 {
     let source = read(file);
     let begin = format!("const {name}: ");
@@ -48,7 +48,7 @@ fn constant(name: &str, file: &str) -> u64 {
     value(expression.trim_end_matches(';'))
 }
 
-/// A limit that is no constant, but a setting's value in Azure.
+/// The value of a limit that is not a constant, but a field of the settings for Azure.
 fn setting(name: &str) -> u64 {
     let (settings, policy) = (Settings::azure("any"), Policy::azure());
     let span = |span: Duration| span.as_secs();

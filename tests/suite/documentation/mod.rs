@@ -17,7 +17,7 @@ use tenantry_core::tenant::FailureClass;
 
 use crate::testkit::CLASSES;
 
-/// A class of failure as in events and documents.
+/// The name of a failure class in events and documents.
 fn class_name(class: FailureClass) -> &'static str {
     match class {
         FailureClass::Transient => "transient",

@@ -14,7 +14,7 @@ pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// All files below a folder with that extension, except in hidden folders and those of builds and packages.
+/// All files below a folder with this extension, except in hidden folders and those of builds and packages.
 pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -32,7 +32,7 @@ pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Every page of the repository, by its path in it.
+/// Every Markdown page of the repository: its path in the repository, and its text.
 pub(crate) fn pages() -> Vec<(String, String)> {
     let named = |path: PathBuf| {
         let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
@@ -45,7 +45,7 @@ pub(crate) fn pages() -> Vec<(String, String)> {
 /// A fenced block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
-    /// The text behind the fence.
+    /// The text after the opening fence, for example `sh`; empty if there is none.
     pub(crate) language: String,
     pub(crate) text: String,
     /// The number of its first line, from 1.
@@ -101,7 +101,7 @@ pub(crate) fn headings(page: &str) -> Vec<String> {
     headings.filter_map(|line| Some(line.trim_start_matches('#').strip_prefix(' ')?.to_owned())).collect()
 }
 
-/// The anchors that a page's headings have on GitHub; of equal ones the later have a number.
+/// The anchors that a page's headings have on GitHub; of equal anchors, the later ones have a number.
 pub(crate) fn anchors(page: &str) -> BTreeSet<String> {
     let mut anchors = BTreeSet::new();
     for heading in headings(page) {
@@ -134,7 +134,7 @@ pub(crate) fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn a_page_is_taken_apart() {
+fn blocks_links_anchors_and_sections_of_a_page_are_found() {
     let page = "# One\n[a](b#c)\n```sh\nx [no](link)\n# no heading\n```\n## Two, `2`\n1. in a list\n\n   ```text\n   \
                 out\n     deeper\n   ```\n## Two, `2`\n";
     let found: Vec<_> = blocks(page).into_iter().map(|b| (b.language, b.text, b.line, b.section)).collect();

@@ -1,4 +1,5 @@
-//! What pages say of the program is true: commands and their options, settings, classes of failure, log fields, tests.
+//! What pages state about the program is true: commands and their options, settings, classes of failure, log fields,
+//! tests.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
@@ -7,21 +8,22 @@ use tenantry::config::SETTINGS;
 use super::pages::{blocks, files, pages, prose, quoted, read, root};
 use crate::testkit::CLASSES;
 
-/// The help of a command.
+/// The output of `--help` for a command.
 fn help(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_tenantry")).args(arguments).arg("--help").output().unwrap();
     assert!(output.status.success(), "{arguments:?} is no command");
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Calls of tenantry on a page, as arguments: in blocks, also through cargo, and in the text.
+/// The arguments of each call of `tenantry` on a page: in `sh` blocks, where cargo may run it too, and in backticks in
+/// the text.
 fn commands(page: &str) -> Vec<Vec<String>> {
     let arguments = |rest: &str| rest.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let mut commands = Vec::new();
     for block in blocks(page).into_iter().filter(|block| block.language == "sh") {
         for line in block.text.lines() {
             let line = line.split('#').next().unwrap_or_default();
-            // An example is another program.
+            // `cargo run --example` runs another program.
             let of_tenantry = |(options, rest)| (!str::contains(options, "--example")).then_some(rest);
             let by_cargo = || line.split_once("cargo run ")?.1.split_once("-- ").and_then(of_tenantry);
             commands.extend(line.strip_prefix("tenantry ").or_else(by_cargo).map(arguments));
@@ -110,7 +112,7 @@ fn every_test_that_the_threat_model_names_exists() {
     assert!(named > 25, "the page names {named} tests");
 }
 
-/// The fields of each log line: the arguments of `tracing::level!(..)` before the text.
+/// The names of the fields of all log lines in a source: the arguments of `tracing::level!(..)` before the text.
 fn logged(source: &str) -> Vec<String> {
     let mut fields = Vec::new();
     for (at, _) in source.match_indices("tracing::") {

@@ -1,4 +1,5 @@
-//! The runbooks have a section for each alert and each class of failure, and the faults to try have the effect described.
+//! The runbooks have a section for each alert and each class of failure, and each fault that a section gives to try
+//! leads to its class.
 
 use serde_json::{Value, json};
 use tenantry_core::tenant::FailureClass;
@@ -24,7 +25,7 @@ fn there_is_a_section_for_each_alert_and_each_class_of_failure() {
     assert_eq!(missing, [""; 0], "{PAGE} has no section for them; it has {headings:?}");
 }
 
-/// What every entry has, in this order.
+/// The parts that every section has, in this order.
 const PARTS: [&str; 5] =
     ["**Meaning.**", "**Diagnose.**", "**Mitigate.**", "**Resolved when**", "**Try it.**"];
 
@@ -42,12 +43,12 @@ fn each_section_has_all_its_parts_in_order() {
 }
 
 #[test]
-fn each_section_says_what_the_customer_notices() {
+fn each_section_says_what_the_customer_sees() {
     let page = read(PAGE);
     let silent: Vec<&str> =
         ALERTS.into_iter().filter(|id| !flat(&page, id).to_lowercase().contains("customer")).collect();
-    assert_eq!(silent, [""; 0], "{PAGE}: these do not say what the customer notices");
-    // The classes say it together, and each one where it differs.
+    assert_eq!(silent, [""; 0], "{PAGE}: these do not say what the customer sees");
+    // The introduction of the classes says it for all of them.
     let classes = page.split("\n## Classes of failure\n").nth(1).unwrap().split("\n### ").next().unwrap();
     assert!(classes.contains("the customer waits"), "{PAGE}: {classes}");
 }
@@ -69,7 +70,7 @@ fn flat(page: &str, id: &str) -> String {
     section(page, id).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The causes in a tenant's history, as class and code.
+/// The failure causes in contoso's history, as class and code.
 async fn causes(harness: &Harness) -> Vec<(String, String)> {
     let history = harness.get("/api/tenants/contoso?view=history&limit=1000").await;
     let mut found = Vec::new();
@@ -97,7 +98,7 @@ async fn every_fault_of_a_section_provokes_its_class() {
             serde_json::from_str(&read(&format!("examples/faults/{}.json", class_name(class)))).unwrap();
         harness.fault(fault).await;
         harness.accept(&signup("contoso")).await;
-        // The derived role does not allow to register a provider, so the class is `denied`.
+        // The derived role does not allow registering a provider, so the class is `denied`.
         let registers = class == FailureClass::NeedsProvider;
         let stops = if class == FailureClass::Permanent {
             Some("failed")

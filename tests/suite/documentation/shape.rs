@@ -26,9 +26,9 @@ fn the_examples_of_json_are_json() {
     }
 }
 
-/// A complete blueprint on a page is a valid one; parts of one can't be checked.
+/// Each complete blueprint on a page is valid; parts of blueprints can't be checked.
 #[test]
-fn the_examples_of_blueprints_are_good() {
+fn the_examples_of_blueprints_are_valid() {
     let mut whole = 0;
     for (page, text) in pages() {
         for block in blocks(&text).into_iter().filter(|block| block.language == "yaml") {

@@ -1,4 +1,5 @@
-//! The ways to run it: function, HTTP, command, setting.
+//! The ways to run a drift scan: the timer function, HTTP, and the command; and the setting that chooses what is
+//! corrected.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ async fn active(samples: &[&str]) -> Harness {
     }
     for sample in samples {
         harness.until_is(sample, "active").await;
-        // Its last events are still being published for a moment.
+        // The tenant's last events may still be in its outbox, and until they are published it is not scanned.
         testkit::until("it is at rest", async || {
             let path = format!("/api/tenants/{sample}?view=drift");
             let answer = harness.call(Method::GET, &path, None).await;
@@ -27,7 +28,7 @@ async fn active(samples: &[&str]) -> Harness {
     harness
 }
 
-/// Opens contoso's storage account to its keys, or closes it again.
+/// Allows or forbids access with keys to contoso's storage account.
 async fn keys(harness: &Harness, open: bool) {
     let objects = harness.objects("contoso").await;
     let account = objects.as_array().unwrap().iter().find(|object| object["kind"] == STORAGE).unwrap();
@@ -38,7 +39,7 @@ async fn keys(harness: &Harness, open: bool) {
     assert!(answer.status < 300, "{:#}", answer.body);
 }
 
-/// `tenantry drift` against an address: its exit code, and its lines.
+/// Runs `tenantry drift` against an instance; returns the exit code and the printed lines.
 async fn command(url: &str, arguments: &[&str]) -> (Option<i32>, Vec<String>) {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_tenantry"));
     command.arg("drift").args(arguments).args(["--url", url]).env_clear();

@@ -1,4 +1,4 @@
-//! The table of classes, row by row, and values that are not in it.
+//! The drift classes of JSON pointers and of missing objects: those that the table lists, and some that it does not.
 
 use tenantry_core::{
     blueprint::Kind,

@@ -1,5 +1,5 @@
-//! Tenants of the default blueprint in a simulated Azure in which only what is granted is allowed, and a person who
-//! changes objects outside tenantry.
+//! Tenants of the default blueprint in a simulated Azure that checks permissions, and a person who changes their
+//! objects without tenantry.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ use tenantry_core::{
 use super::Mutation;
 use crate::testkit::{fixture::Fixture, signup};
 
-/// The person who changes objects.
+/// The caller that changes objects without tenantry.
 pub(crate) const MALLORY: &str = "mallory@contoso.example";
 
 pub(crate) struct DriftHarness {
@@ -36,7 +36,7 @@ pub(crate) struct DriftHarness {
 }
 
 impl DriftHarness {
-    /// Signs these samples up until all are active; the provisioner has the derived permissions.
+    /// Signs these samples up and reconciles them until all are active; the provisioner has the derived permissions.
     pub(crate) async fn new(samples: &[&str]) -> Self {
         Self::with(samples, |_| {}).await
     }
@@ -91,12 +91,13 @@ impl DriftHarness {
         scanner
     }
 
-    /// The report on a tenant, as a person gets it.
+    /// The drift report that a person gets on a tenant.
     pub(crate) async fn scan(&self, tenant: &str) -> DriftReport {
         self.scanner().scan(&self.tenant(tenant).await).await.unwrap()
     }
 
-    /// One tick of the timer and the passes after it; the reports on tenants with a record. An hour passes.
+    /// Runs the scan of the timer function once, and reconciles the tenants for which it recorded a change of their
+    /// drift; then an hour passes. Returns the reports on those tenants.
     pub(crate) async fn tick(&self) -> Vec<DriftReport> {
         let (reports, recorded) = self.scanner().run(100).await.unwrap();
         for tenant in &recorded {
@@ -106,14 +107,15 @@ impl DriftHarness {
         reports.into_iter().filter(|report| recorded.contains(&report.tenant_id)).collect()
     }
 
-    /// A tick with faulty ports; whether it succeeded.
+    /// Runs the scan of the timer function once with these ports, and reconciles no tenant; then an hour passes.
+    /// Returns whether the scan succeeded.
     pub(crate) async fn tick_in(&self, ports: Ports) -> bool {
         let scan = self.scanner_in(ports).run(100).await;
         self.fixture.clock.pass(Duration::from_secs(3600));
         scan.is_ok()
     }
 
-    /// The events about drift, oldest first: the type's last part, and the data.
+    /// The events about a tenant's drift, oldest first: the last part of the type, and the data.
     pub(crate) fn events(&self, tenant: &str) -> Vec<(String, Value)> {
         let events =
             self.fixture.subscribers.published().into_iter().filter(|event| event["tenantid"] == tenant);
@@ -130,7 +132,7 @@ impl DriftHarness {
         self.events(tenant).into_iter().map(|(kind, _)| kind).collect()
     }
 
-    /// Sends as Mallory, who may do everything.
+    /// Sends a request to the simulated Azure as [`MALLORY`], who may do everything.
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
         let request = self.client.request(method.clone(), format!("{}{path}", self.fixture.base()));
         let mut request = request.header("x-sim-caller", MALLORY).header("content-type", "application/json");
@@ -212,7 +214,7 @@ pub(crate) fn short(item: &Item) -> (String, String, &'static str) {
     (item.step.to_string(), item.path.clone(), item.severity.as_str())
 }
 
-/// Ports whose transport replaces some answers, and only reads.
+/// Ports whose transport returns the reply of `bend` if there is one, and panics if a request is not a read.
 pub(crate) fn bent(ports: &Ports, bend: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Ports {
     Ports { transport: Arc::new(Bent { inner: Arc::clone(&ports.transport), bend }), ..ports.clone() }
 }

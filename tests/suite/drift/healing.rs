@@ -128,7 +128,7 @@ async fn a_missing_object_is_recreated_and_its_dependents_are_updated() {
 }
 
 #[tokio::test]
-async fn a_deployment_that_was_deleted_comes_back_with_its_traffic() {
+async fn a_deleted_deployment_is_recreated_with_its_traffic() {
     let harness = healing(&[Availability]).await;
     harness.change("contoso", "traffic", "/properties/traffic", json!({})).await;
     harness.delete("contoso", "deployment").await;
@@ -143,7 +143,7 @@ async fn a_deployment_that_was_deleted_comes_back_with_its_traffic() {
     assert_eq!(events[1].1["outputs"], json!(harness.tenant("contoso").await.exports));
 }
 
-/// A region can't change, so no write is taken; what else differs is reported beside it.
+/// A region can't be changed, so nothing is written; the other differences of the object are reported as well.
 #[tokio::test]
 async fn an_object_in_another_region_is_left_to_a_person() {
     let harness = healing(&[Isolation, Availability, Cosmetic]).await;
@@ -178,7 +178,7 @@ async fn recurring_drift_is_given_up_and_healed_again_after_a_day() {
     assert_eq!(last["healing"], "given-up");
     let given_up = events.iter().filter(|(_, data)| data["items"][0]["healing"] == "given-up").count();
     assert_eq!(given_up, 1, "published once: {events:#?}");
-    // Other drift of the same class is still healed, with its whole object.
+    // Drift of another object in the same class is still corrected.
     harness.change("contoso", "workspace", "/properties/publicNetworkAccess", json!("Enabled")).await;
     harness.tick().await;
     let report = harness.scan("contoso").await;
@@ -211,7 +211,7 @@ async fn a_failed_object_stops_the_healing_of_its_tenant() {
 }
 
 #[tokio::test]
-async fn a_healing_that_stops_leaves_the_tenant_active_and_is_tried_again() {
+async fn a_blocked_correction_leaves_the_tenant_active_and_is_tried_again() {
     let harness = healing(&[Isolation]).await;
     let fault = json!({
         "match": {"method": "PUT", "pathContains": "/storageAccounts/"}, "times": 1,
@@ -223,7 +223,7 @@ async fn a_healing_that_stops_leaves_the_tenant_active_and_is_tried_again() {
     let tenant = harness.tenant("contoso").await;
     assert_eq!(tenant.status, Status::Active);
     assert!(matches!(tenant.steps()[&"storage".parse().unwrap()].state, StepState::Blocked { .. }));
-    // The policy no longer applies, and somebody repairs it by hand meanwhile.
+    // The policy no longer applies, and a person has restored the value meanwhile.
     harness.change("contoso", "storage", KEYS, json!(false)).await;
     let before = written(&harness).await;
     harness.tick().await;

@@ -1,4 +1,4 @@
-//! The events about drift and their times; drift that can't be read is neither published nor forgotten.
+//! Which events about drift are published, and when. A step that can't be read keeps the drift that was published last.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -63,7 +63,7 @@ async fn an_interrupted_scan_loses_nothing_and_publishes_nothing_twice() {
         harness.change("contoso", "storage", KEYS, json!(true)).await;
         let injector = FaultInjector::new(fault, 1);
         let ports = injector.inject(&harness.fixture.ports);
-        // A dead worker never answers.
+        // A worker that the fault stops never answers.
         let _ = tokio::time::timeout(Duration::from_secs(2), harness.tick_in(ports)).await;
         for _ in 0..3 {
             harness.reconcile("contoso").await;
@@ -92,7 +92,7 @@ async fn events_name_the_operation_that_ended_last_and_continue_its_sequence() {
 }
 
 #[tokio::test]
-async fn a_step_that_cannot_be_read_counts_as_last_published() {
+async fn a_step_that_cannot_be_read_keeps_its_published_drift() {
     let harness = DriftHarness::new(&["contoso"]).await;
     harness.change("contoso", "storage", KEYS, json!(true)).await;
     harness.tick().await;
@@ -121,7 +121,7 @@ async fn a_step_that_cannot_be_read_counts_as_last_published() {
 }
 
 #[tokio::test]
-async fn the_author_is_named_where_the_log_can_be_read_and_else_the_reason() {
+async fn the_author_is_named_or_the_reason_why_the_log_does_not_show_it() {
     let log = "/eventtypes/management/values";
     let answers: [(Option<Reply>, &str); 5] = [
         (Some(refusal(403, "AuthorizationFailed")), "HTTP 403 (AuthorizationFailed)"),
@@ -146,7 +146,7 @@ async fn the_author_is_named_where_the_log_can_be_read_and_else_the_reason() {
 }
 
 #[tokio::test]
-async fn without_the_permission_for_the_log_drift_is_published_all_the_same() {
+async fn without_the_permission_for_the_log_drift_is_still_published() {
     use tenantry_core::permissions::OPTIONAL;
     let harness = DriftHarness::with(&["contoso"], |permissions| {
         assert!(permissions.auditor.actions.remove(OPTIONAL).is_some());
@@ -235,7 +235,7 @@ async fn values_are_cut_and_secrets_are_not_shown() {
 }
 
 #[tokio::test]
-async fn every_process_continues_where_the_last_one_stopped() {
+async fn a_new_process_continues_the_scan_where_the_last_one_stopped() {
     let harness = DriftHarness::new(&["contoso", "tailspin"]).await;
     let mut observed = Vec::new();
     for _ in 0..3 {

@@ -103,7 +103,7 @@ async fn ten_failures_dead_letter_a_message_and_the_deadletter_function_gets_it(
 }
 
 #[tokio::test]
-async fn sessions_run_side_by_side_and_each_in_order() {
+async fn sessions_run_in_parallel_and_each_in_order() {
     let fixture = fixture();
     let running = Arc::new(Mutex::new(BTreeMap::<String, usize>::new()));
     let both = Arc::new(tokio::sync::Barrier::new(2));
@@ -205,7 +205,7 @@ async fn a_lock_is_renewed_while_its_invocation_runs() {
 }
 
 #[tokio::test]
-async fn faults_deliver_twice_or_fail_after_success() {
+async fn injected_faults_deliver_a_message_twice_or_fail_it_after_success() {
     let mut fixture = fixture();
     fixture.settings.faults = HostFaults::new(|attempt| match (attempt.sequence, attempt.delivery_count) {
         (1, 1) => Some(InjectedFault::DuplicateDelivery),

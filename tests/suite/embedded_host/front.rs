@@ -1,4 +1,4 @@
-//! Everything except queue messages: HTTP functions, admin calls, timers, outputs.
+//! HTTP functions, admin calls, timers and outputs of the embedded host; `delivery` tests queue messages.
 
 use std::{collections::BTreeMap, future::pending, sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ async fn a_timer_ticks_with_its_status() {
 }
 
 #[tokio::test]
-async fn outputs_have_the_real_hosts_traps() {
+async fn outputs_are_converted_as_the_real_host_converts_them() {
     let mut fixture = fixture();
     let requests = fixture.settings.app.functions.iter_mut().find(|f| f.name == "requests").unwrap();
     let out =
@@ -72,7 +72,7 @@ async fn outputs_have_the_real_hosts_traps() {
     fixture.idle(&host).await;
 }
 
-/// Answers HTTP functions with their own request, and fails on demand.
+/// Functions that answer an HTTP call with a description of the call, and fail if its query has `fail`.
 struct Echo;
 
 impl Functions for Echo {
@@ -139,7 +139,7 @@ async fn http_functions_and_admin_calls_are_reached_through_the_front() {
         (client.post(format!("{base}/admin/functions/REQUESTS")).body("{\"input\":\"{}\"}"), 202),
         (client.post(format!("{base}/admin/functions/nothing")).body("{\"input\":\"\"}"), 404),
         (client.post(format!("{base}/admin/functions/requests")).body("no"), 400),
-        // Accepted, and fails in the background.
+        // The call is accepted, and the function fails in the background.
         (client.post(format!("{base}/admin/functions/tenants")).body("{\"input\":\"\"}"), 202),
         (client.put(format!("{base}/api/tenants")), 404),
         (client.delete(format!("{base}/api/tenants/contoso")), 404),
@@ -155,7 +155,7 @@ async fn http_functions_and_admin_calls_are_reached_through_the_front() {
     assert_eq!(names.as_array().unwrap().len(), Function::ALL.len());
 }
 
-/// Serves the host's front.
+/// Serves the host's HTTP routes; returns their base address.
 async fn front(host: &EmbeddedHost) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -203,7 +203,7 @@ async fn a_chunked_body_is_dropped_and_only_its_header_is_kept() {
 }
 
 #[tokio::test]
-async fn with_keys_set_calls_need_one() {
+async fn calls_need_a_key_if_keys_are_set() {
     let mut fixture = fixture();
     fixture.settings.keys = Some(Keys { host: "host-key".to_owned(), master: "master-key".to_owned() });
     let harness = harness(|_| async { Json(json!({"Outputs": {"res": {"body": ""}}})).into_response() });

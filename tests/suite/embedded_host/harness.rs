@@ -1,4 +1,4 @@
-//! What the scenarios need: a handler that does what a test says, and a fixture with the queue that it is called from.
+//! A handler that a test scripts, and a fixture with the queue whose messages the host delivers to the handler.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -37,7 +37,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// The body of a queue message.
+    /// The body of the queue message with which the handler was called.
     pub(crate) fn body(&self) -> String {
         let data = self.envelope["Data"].as_object().unwrap().values().next().unwrap().as_str().unwrap();
         String::from_utf8(BASE64_STANDARD.decode(data).unwrap()).unwrap()
@@ -54,7 +54,7 @@ impl Call {
 
 pub(crate) type Script = dyn Fn(Call) -> BoxFuture<'static, Response> + Send + Sync;
 
-/// A handler that does what a test says, and records its calls.
+/// A handler that answers as a test's script says, and records its calls.
 pub(crate) struct Harness {
     pub(crate) calls: watch::Sender<Vec<Call>>,
     script: Box<Script>,
@@ -103,7 +103,7 @@ impl Harness {
         }))
     }
 
-    /// Waits until the calls so far fulfil a condition.
+    /// Waits until the calls so far fulfil a condition, and returns them.
     pub(crate) async fn until(&self, enough: impl Fn(&[Call]) -> bool) -> Vec<Call> {
         let mut calls = self.calls.subscribe();
         let found = tokio::time::timeout(TIMEOUT, calls.wait_for(|calls| enough(calls))).await;
@@ -129,7 +129,7 @@ pub(crate) fn fixture_with(lock: Duration) -> Fixture {
     let queue = Queue::open(Db::open(&folder.path().join("state.redb")).unwrap(), broker).unwrap();
     let mut settings = HostSettings::new(AppFiles::embedded().unwrap());
     settings.timeout_grace = Duration::ZERO;
-    // A tick at the full minute would be a call that no scenario expects.
+    // A timer tick at the full minute would be a call that no test expects.
     settings.timer_interval = Some(Duration::from_secs(3600));
     Fixture { queue, settings, folder }
 }
@@ -163,7 +163,7 @@ impl Fixture {
         let mut changes = self.queue.changes();
         let idle = async {
             while !host.is_idle() {
-                // An invocation's end follows its message's a moment later, without a change of the queue.
+                // An invocation ends a moment after its message is settled, and its end does not change the queue.
                 let _ = tokio::time::timeout(Duration::from_millis(20), changes.changed()).await;
             }
         };

@@ -95,7 +95,7 @@ async fn stop_lets_running_invocations_finish() {
     assert!(fixture.queue.peek("tenant-requests", 1).unwrap().is_empty());
 }
 
-/// A handler that is a shell script; `$0` stays unused.
+/// A handler process that runs this shell script.
 fn script(fixture: &mut Fixture, text: &str) -> Handler {
     let host = &mut fixture.settings.app.host;
     host.executable = "sh".to_owned();
@@ -122,7 +122,7 @@ async fn a_handler_that_ends_three_times_stops_the_host_with_its_last_output() {
 }
 
 #[tokio::test]
-async fn exit_code_200_is_not_counted() {
+async fn exit_code_200_does_not_count_as_a_failed_start() {
     let mut fixture = fixture();
     let handler = script(
         &mut fixture,
@@ -148,7 +148,7 @@ async fn a_handler_that_does_not_listen_is_given_up() {
     assert!(why.contains("did not answer"), "{why}");
 }
 
-/// Counts the calls, which never answer, when they are dropped.
+/// Functions that never answer; the number of their dropped calls is counted.
 struct Stuck(watch::Sender<usize>);
 
 impl Functions for Stuck {

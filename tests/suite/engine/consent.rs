@@ -1,4 +1,5 @@
-//! Nothing that was in use is deleted without consent: every kind of step, every way to lose what it has created.
+//! No object that was in use is deleted without consent: tried for every kind of step, in every situation that could
+//! lead to a deletion.
 
 mod parts;
 
@@ -18,7 +19,7 @@ use tenantry_core::{
 
 use super::plans;
 
-/// Every kind that creates something.
+/// Every kind of step that creates or changes an object.
 const KINDS: [Kind; 6] = [
     Kind::Arm,
     Kind::ArmUpdate,
@@ -35,7 +36,7 @@ enum Shown {
     Nothing,
 }
 
-/// An Azure in which some objects fail and stay so, however often they are written.
+/// A tenant, and a model of Azure in which the writes of some objects always end in the state Failed.
 struct Fixture {
     tenant: Tenant,
     there: BTreeMap<StepName, Shown>,
@@ -56,14 +57,14 @@ fn step(kind: Kind, id: &str, needs: &[&str], value: u32) -> PlannedStep {
     PlannedStep { desired, needs, outputs: BTreeMap::new(), digest }
 }
 
-/// The id of an object.
+/// The resource id of an object by its name.
 fn thing(name: &str) -> String {
     format!("{}/{name}", plans::THINGS)
 }
 
-/// A victim of a kind in the middle: it depends on `base`, and `above` depends on it.
+/// A plan with a step `victim` of this kind, which depends on `base`; the step `above` depends on `victim`.
 fn plan(kind: Kind) -> Plan {
-    // An update changes what another step has created.
+    // A step of the kind `ArmUpdate` changes the object of another step.
     let id = if kind == Kind::ArmUpdate { thing("base") } else { thing("victim") };
     let steps = [
         ("base", step(Kind::Arm, &thing("base"), &[], 1)),
@@ -77,7 +78,7 @@ fn plan(kind: Kind) -> Plan {
 }
 
 impl Fixture {
-    /// Everything is in use.
+    /// A tenant whose steps are all ready, so that all its objects are in use.
     fn active(kind: Kind) -> Self {
         let now = Timestamp::UNIX_EPOCH;
         let tenant = plans::tenant(plan(kind), now);
@@ -107,7 +108,7 @@ impl Fixture {
         desired::update(&mut self.tenant, plans::spec(), plan, consent.as_ref(), self.now)
     }
 
-    /// Continues until there is an outcome; records what is deleted.
+    /// Decides, and applies the answers of Azure, until there is an outcome; records which steps are deleted.
     fn play(&mut self) -> Outcome {
         let mut discrepancies = Discrepancies::new();
         for _ in 0..1000 {
@@ -174,7 +175,7 @@ impl Fixture {
     }
 }
 
-/// A way in which an object could get lost.
+/// A situation in which an object in use could be deleted by mistake: its description, and a function that causes it.
 type Way = (&'static str, fn(&mut Fixture, Kind));
 
 const WAYS: [Way; 9] = [
@@ -223,7 +224,7 @@ const WAYS: [Way; 9] = [
         fixture.retry(false);
         let _ = fixture.play();
         fixture.retry(true);
-        // Another request comes before anything was done about it.
+        // Another request comes before the engine has acted on the consent.
         fixture.retry(false);
     }),
 ];
@@ -253,19 +254,20 @@ fn nothing_in_use_is_deleted_without_consent() {
     }
 }
 
-/// With consent the fixture of the test above deletes the object. This shows that that test can fail.
+/// With consent, the fixture of [`nothing_in_use_is_deleted_without_consent`] deletes the object, which shows that that
+/// test can fail.
 #[test]
-fn with_consent_it_is_deleted_and_recreated_and_the_consent_is_used_up() {
+fn with_consent_an_object_is_recreated_and_the_consent_is_used_up() {
     for kind in KINDS {
         let mut fixture = Fixture::active(kind);
         fixture.fails("victim");
         fixture.retry(false);
         assert!(matches!(fixture.play(), Outcome::Blocked(_)));
         fixture.retry(true);
-        // From now on it can be created.
+        // From now on the object can be created.
         fixture.failing.clear();
         if kind == Kind::ArmUpdate {
-            // Its object is the one below.
+            // The object of such a step is that of the step `base`.
             fixture.there.insert(plans::name("base"), Shown::Failed);
         }
         assert_eq!(fixture.play(), Outcome::Ready, "{kind:?}");
@@ -286,7 +288,7 @@ fn with_consent_it_is_deleted_and_recreated_and_the_consent_is_used_up() {
 type Edit = fn(&mut Plan);
 
 #[test]
-fn the_engine_itself_refuses_an_update_that_recreates_something() {
+fn the_engine_refuses_an_update_that_recreates_objects_without_consent() {
     let changes: [(&str, Edit); 3] = [
         ("another object", |plan| {
             let victim = plan.steps.get_mut(&plans::name("victim")).unwrap();
@@ -319,7 +321,7 @@ fn the_engine_itself_refuses_an_update_that_recreates_something() {
     }
 }
 
-/// Whatever has marked a step, and whatever a document says: no deletion is decided without a reason.
+/// A step that is marked for deletion without a recorded reason is not deleted, whatever has marked it.
 #[test]
 fn a_mark_without_a_reason_deletes_nothing() {
     for kind in KINDS {
@@ -335,7 +337,7 @@ fn a_mark_without_a_reason_deletes_nothing() {
     }
 }
 
-/// Consent is part of the document, so that a crash loses neither it nor what it was given for.
+/// Consent is part of the document, so a crash loses neither the consent nor the list of steps that it was given for.
 #[test]
 fn consent_survives_a_crash() {
     let mut fixture = Fixture::active(Kind::Arm);
@@ -349,9 +351,9 @@ fn consent_survives_a_crash() {
     assert_eq!(fixture.deleted.len(), 2);
 }
 
-/// An object that was there before the first write of this document may be in use as well.
+/// An object that existed before the first write may be in use as well.
 #[test]
-fn an_object_that_was_found_is_not_deleted_either() {
+fn an_object_that_existed_before_the_first_write_is_not_deleted() {
     let mut fixture = Fixture::active(Kind::Arm);
     // The state is lost, and the tenant is signed up again.
     fixture.tenant = plans::tenant(plan(Kind::Arm), fixture.now);

@@ -1,4 +1,4 @@
-//! Scenarios of the engine: each script in `scenarios` is beside its trace.
+//! Scenarios of the engine: each script in `scenarios` has a snapshot of its trace beside it.
 //!
 //! A script is a list of commands, played against `decide` and `apply` with a clock that only `wait` moves; the
 //! snapshot shows after each command what changed, the published events and what the engine does next. `script.rs`
@@ -34,7 +34,8 @@ fn every_scenario_has_its_trace() {
     }
 }
 
-/// The answer comes after another pass has finished its step generation: its pause is kept for the next request.
+/// An answer that comes after another pass has finished the step is too late to be applied, but the pause that it asks
+/// for is kept for the next request.
 #[test]
 fn a_pause_from_a_late_answer_is_kept() {
     let now = jiff::Timestamp::default();
@@ -57,7 +58,7 @@ fn a_pause_from_a_late_answer_is_kept() {
     assert!(late.is_err(), "{late:?}");
     assert_eq!(engine::hold_off(&mut tenant, &name, &event, &policy, now), engine::Change::Minor);
     assert_eq!(engine::hold_off(&mut tenant, &name, &throttled(None), &policy, now), engine::Change::None);
-    // It is read again, in another generation: not before the service allows it.
+    // The step is read again in another generation, but not before the pause is over.
     desired::retry(&mut tenant, now);
     let decision = engine::decide(&tenant, &discrepancies, &BTreeSet::new(), now);
     let until = now + Duration::from_secs(90);
@@ -65,9 +66,10 @@ fn a_pause_from_a_late_answer_is_kept() {
     assert_eq!(engine::decide(&tenant, &discrepancies, &BTreeSet::new(), until).acts.len(), 1);
 }
 
-/// A check reads the same address as its step, and an isolation check reads all of them: the pause holds for both.
+/// A check reads the same address as the step that it checks, and an isolation check reads the addresses of all steps,
+/// so a pause of a step holds for both.
 #[test]
-fn a_pause_from_a_late_answer_holds_for_every_step_that_asks_there() {
+fn a_pause_from_a_late_answer_holds_for_every_step_with_that_address() {
     let now = jiff::Timestamp::default();
     let mut tenant = plans::tenant(plans::plan("a b:check<a c<a d:isolation<c"), now);
     let cause = Cause::ours(FailureClass::Throttled, "TooManyRequests", "too many");
@@ -82,8 +84,8 @@ fn a_pause_from_a_late_answer_holds_for_every_step_that_asks_there() {
     assert_eq!(["a", "b", "c"].map(held), [true, true, false]);
 }
 
-/// A change of a resource can't be undone, so the deletion is left to the resource's own step. Both send to one
-/// address: the pause holds for that step, too.
+/// Undoing the change of an `ArmUpdate` step is refused, so it is left to the deletion of the resource by the
+/// resource's own step. Both steps send to one address, so the pause holds for that step too.
 #[test]
 fn a_pause_holds_for_the_step_that_takes_over_a_deletion() {
     let now = jiff::Timestamp::default();
@@ -112,9 +114,10 @@ fn a_pause_holds_for_the_step_that_takes_over_a_deletion() {
     assert_eq!(tenant.steps()[&name].left_to(), Some(&plans::name("a")));
 }
 
-/// A step that leaves the plan before anything of it was created, and comes back, still keeps its service's pause.
+/// A step that leaves the plan before its object was created, and comes back with the next plan, keeps the pause that
+/// its service asked for.
 #[test]
-fn a_pause_outlives_a_plan_without_its_step() {
+fn a_pause_is_kept_while_its_step_is_not_in_the_plan() {
     let now = jiff::Timestamp::default();
     let mut tenant = plans::tenant(plans::plan("a b"), now);
     let (name, until) = (plans::name("b"), now + Duration::from_secs(90));
@@ -124,16 +127,17 @@ fn a_pause_outlives_a_plan_without_its_step() {
     }
     assert_eq!(tenant.steps()[&name].not_before, Some(until));
     assert!(tenant.steps()[&name].state.is_waiting() && !tenant.steps()[&name].is_marked_for_deletion());
-    // Once the pause is over there is nothing to remember.
+    // Once the pause is over, it is not kept.
     for plan in ["a", "a b"] {
         desired::update(&mut tenant, plans::spec(), plans::plan(plan), None, until).unwrap();
     }
     assert_eq!(tenant.steps()[&name].not_before, None);
 }
 
-/// A step generation that a worker has begun in memory only must differ from that of a desired state saved meanwhile.
+/// A step generation that a worker has begun only in memory must differ from the generation of another desired state
+/// that was saved meanwhile.
 #[test]
-fn no_answer_is_taken_for_one_about_another_desired_state() {
+fn an_unsaved_step_generation_differs_from_a_saved_one() {
     let now = jiff::Timestamp::default();
     let saved = plans::tenant(plans::plan("a b"), now);
     let (mut past, mut tenant) = (saved.clone(), saved);
@@ -148,9 +152,10 @@ fn no_answer_is_taken_for_one_about_another_desired_state() {
     assert_eq!(tenant.steps()[&same].generation, past.steps()[&same].generation);
 }
 
-/// A step's reason for giving up is the last answer; that a later request was not answered is none.
+/// The cause for which a step is given up is that of the last answer; a later request without an answer does not
+/// replace it.
 #[test]
-fn a_step_is_given_up_for_the_last_answer() {
+fn a_step_that_is_given_up_has_the_cause_of_the_last_answer() {
     let given_up_for = |failures: &[Cause]| {
         let start = jiff::Timestamp::default();
         let (mut tenant, name) = (plans::tenant(plans::plan("a"), start), plans::name("a"));
@@ -176,13 +181,13 @@ fn a_step_is_given_up_for_the_last_answer() {
     let silence = Cause::ours(FailureClass::Ambiguous, "no-answer", "no answer");
     assert_eq!(given_up_for(&[waiting.clone(), silence.clone()]), "check-failed");
     assert_eq!(given_up_for(&[silence.clone(), waiting]), "check-failed");
-    // Where nothing else was ever answered, that is the reason.
+    // If no request was ever answered, the missing answer is the cause.
     assert_eq!(given_up_for(&[silence]), "no-answer");
 }
 
 /// `recreations` lists in advance what an update deletes and recreates; intake asks for `allowReplace` then.
 #[test]
-fn an_update_knows_in_advance_what_it_recreates() {
+fn an_update_lists_in_advance_what_it_recreates() {
     let rows = [
         ("the same", "group store<group top<store", vec![]),
         ("another value", "group store=2<group top<store", vec![]),

@@ -15,7 +15,7 @@ use tenantry_core::{
     tenant::{Action, Consent, Operation, Placement, Spec, Tenant},
 };
 
-/// The parent of all that the steps create.
+/// The beginning of the resource ids of all objects in these plans.
 pub(crate) const THINGS: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Test/things";
 
 pub(crate) fn name(text: &str) -> StepName {
@@ -68,7 +68,7 @@ pub(crate) fn spec() -> Spec {
     serde_json::from_value(json!({"displayName": "Contoso", "tier": "dedicated"})).unwrap()
 }
 
-/// An update whose sender allows that steps are recreated.
+/// Updates a tenant to a plan, with consent to recreate its objects.
 #[allow(dead_code, reason = "each test takes its part")]
 pub(crate) fn update(tenant: &mut Tenant, text: &str, now: Timestamp) {
     let consent = Consent { request_id: format!("update-{}", tenant.generation), at: now };
@@ -85,7 +85,7 @@ pub(crate) fn tenant(plan: Plan, now: Timestamp) -> Tenant {
     tenant
 }
 
-/// Accepts an operation, as intake does it.
+/// Adds an open operation to a tenant, as intake does when it accepts a request.
 pub(crate) fn take_on(tenant: &mut Tenant, action: Action, now: Timestamp) {
     let operation = operation(tenant, action, now);
     tenant.blocked = None;

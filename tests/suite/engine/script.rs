@@ -1,4 +1,4 @@
-//! The language of the scenarios.
+//! The commands of the scenario scripts.
 //!
 //! | command | what it does |
 //! |---|---|
@@ -8,15 +8,15 @@
 //! | `find STEP nothing, present, soft-deleted, in-progress, retained or foreign` | answers a read of a deleting step |
 //! | `write STEP`, `delete STEP` | records an intent, as before sending |
 //! | `done STEP` | a write or delete was carried out |
-//! | `running STEP [url] [limit SECONDS] [after SECONDS]` | Azure works on it |
+//! | `running STEP [url] [limit SECONDS] [after SECONDS]` | Azure works on the step's object |
 //! | `unanswered STEP [after SECONDS]` | the poll of its operation was not answered |
 //! | `fail STEP CLASS [code CODE] [after SECONDS]` | the request failed |
-//! | `prove STEP violated [after SECONDS]` | an isolation check has failed; a service asks for a pause |
-//! | `wait SECONDS`, `wait` | moves the clock: by so much, or to when something can be done |
-//! | `carry on` | continues with an Azure in which everything works at once |
-//! | `repeat N COMMAND` | so many times, showing only the last |
+//! | `prove STEP violated [after SECONDS]` | an isolation check is violated; `after`: a service asks for a pause |
+//! | `wait SECONDS`, `wait` | moves the clock: by this time, or to the time at which the next act is due |
+//! | `carry on` | answers all acts with success, until the engine waits or has an outcome |
+//! | `repeat N COMMAND` | runs the command N times; the trace shows only the last run |
 //!
-//! `STEP@GENERATION` names an earlier step generation. An outcome is concluded at once.
+//! `STEP@GENERATION` names an earlier step generation. If the engine has an outcome, it is concluded at once.
 
 mod terms;
 
@@ -62,7 +62,7 @@ struct Harness {
     now: Timestamp,
     tenant: Option<Tenant>,
     discrepancies: Discrepancies,
-    /// What an Azure in which everything works has; `carry on` reads and changes it.
+    /// The steps whose objects `carry on` has created and not deleted again.
     there: BTreeSet<StepName>,
     trace: String,
 }
@@ -168,7 +168,7 @@ impl Harness {
         }
     }
 
-    /// An isolation check that failed.
+    /// Applies the result of an isolation check that found a violation.
     fn prove_violated(&mut self, step: &str, retry_after: Option<Duration>) {
         let verdict = tenantry_core::tenant::IsolationVerdict::Violated;
         let (reasons, digest) = (vec!["as the script says".into()], "sha256:0".to_owned());
@@ -176,7 +176,7 @@ impl Harness {
         self.apply(step, Event::Proved(Box::new(Proven { proof, reported: json!({}), retry_after })));
     }
 
-    /// A retry, as intake accepts it.
+    /// Restarts the blocked steps, and counts an attempt, as intake does when it accepts a retry.
     fn retry(&mut self) {
         let now = self.now;
         let tenant = self.tenant();
@@ -223,7 +223,7 @@ impl Harness {
         decision
     }
 
-    /// Continues, round by round, until there is an outcome or something has to be waited for.
+    /// Answers all acts with success, round by round, until there is an outcome or the engine has to wait.
     fn carry_on(&mut self) {
         for _ in 0..100 {
             let acts = self.decide().acts;

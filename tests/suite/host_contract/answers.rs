@@ -1,4 +1,4 @@
-//! The answers to the host, and the end of the server.
+//! The answers to the host, and the shutdown of the server.
 
 use super::*;
 
@@ -24,7 +24,7 @@ async fn answers_have_the_shapes_that_the_host_understands() {
     assert_eq!(reply.body, json!({ "Outputs": { "res": response }, "Logs": ["seen"], "ReturnValue": null }));
     assert_eq!(served.post("requests", &requests).await.body["Outputs"], json!({}));
 
-    // The answer is late, which another test covers.
+    // This answer is delayed, which `at_home/late.rs` tests; in virtual time the delay passes at once.
     tokio::time::pause();
     *served.recorder.answer.lock().unwrap() = Some(Answer::TryAgain { why: "the disk is full".to_owned() });
     let reply = served.post("requests", &requests).await;
@@ -58,7 +58,7 @@ fn http_answers_equal_the_payloads_and_never_the_bad_ones() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_no_invocation_gets_an_object_as_well() {
+async fn a_request_that_is_not_an_invocation_gets_a_json_object_too() {
     let served = served().await;
     let get = served.raw("GET /", "\r\n").await;
     assert_eq!((get.status, get.body.is_object()), (200, true));
@@ -98,7 +98,7 @@ async fn a_panic_fails_one_invocation_and_no_other() {
 }
 
 #[tokio::test]
-async fn the_headers_of_the_host_are_passed_on() {
+async fn the_hosts_invocation_id_and_trace_are_read() {
     let served = served().await;
     let body = json!({ "Data": { "wakeupMsg": "e30=" } }).to_string();
     let length = body.len();

@@ -24,7 +24,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Records its calls, and gives the answer that is set.
+/// Functions that record their calls, and give the answer that a test has set.
 #[derive(Default)]
 struct Recorder {
     calls: Mutex<Vec<Invocation>>,
@@ -119,7 +119,7 @@ fn message(invocation: Invocation) -> Message {
     message
 }
 
-/// The folder of payloads.
+/// The folder with the Functions host's payloads, which is not part of the checkout.
 fn payloads() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut above = here.ancestors().map(|up| up.join("shared/functions-host/payloads"));
@@ -208,7 +208,7 @@ async fn text_messages_are_unwrapped_and_their_metadata_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn values_in_every_encoding() {
+async fn message_bodies_are_decoded_from_every_encoding() {
     let served = served().await;
     // (the value of Data, the body, whether the metadata is trusted)
     let cases: [(Value, &[u8], bool); 10] = [
@@ -230,7 +230,7 @@ async fn values_in_every_encoding() {
 }
 
 #[tokio::test]
-async fn wrong_metadata_is_no_error() {
+async fn invalid_metadata_is_ignored() {
     let served = served().await;
     let metadata = json!({
         "MessageId": {}, "sessionid": "\"s\"", "DeliveryCount": "many", "SequenceNumber": 7,

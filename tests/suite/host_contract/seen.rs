@@ -1,4 +1,4 @@
-//! Bytes that a running host sent, as recorded: head, chunks and all.
+//! Requests of a running Functions host, recorded byte for byte, are sent to the handler again.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -10,11 +10,11 @@ use tokio::{
 
 use super::{Served, payloads, served};
 
-/// The names of functions at the time of the recordings, and now.
+/// Functions that were renamed since the recordings: the beginnings of their requests then and now.
 const RENAMED: [(&[u8], &[u8]); 2] =
     [(b"POST /signup ", b"POST /requests "), (b"POST /resume ", b"POST /wakeup ")];
 
-/// The bytes of a recording. Some kept only the text of the body, which is framed again as its head says.
+/// The bytes of a recording. A `.txt` file has the body without its chunked encoding, which is added again here.
 fn recorded(name: &str) -> Vec<u8> {
     let bytes = std::fs::read(payloads().join("seen").join(name)).unwrap();
     if !name.ends_with(".txt") {
@@ -30,7 +30,8 @@ fn recorded(name: &str) -> Vec<u8> {
 }
 
 impl Served {
-    /// Sends a recording over a connection that stays open, as the host's do; the answer's head and body.
+    /// Sends a recording over a connection that stays open, as the host's connections do; returns the answer's head and
+    /// body.
     async fn replayed(&self, name: &str) -> (String, Value) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         stream.write_all(&recorded(name)).await.unwrap();

@@ -74,14 +74,15 @@ pub(crate) struct Portrait {
     exports: BTreeMap<String, Option<Value>>,
 }
 
-/// One tenant's lifecycle.
+/// A tenant's lifecycle in a simulated Azure of its own, with one fault injector.
 pub(crate) struct Life {
     pub(crate) fixture: Fixture,
     pub(crate) injector: Arc<FaultInjector>,
     pub(crate) name: String,
     blueprint: Blueprint,
     faulty: Ports,
-    /// A second worker that gets every message as well. Its injected death is its own.
+    /// The fault injector and the ports of a second worker, which reconciles at the same time; an injected crash of
+    /// this worker does not stop the first one.
     second: Option<(Arc<FaultInjector>, Ports)>,
     settings: Settings,
     workers: usize,
@@ -110,7 +111,8 @@ impl Life {
         Self { second: Some((second, ports)), name: format!("{}, by two", self.name), ..self }
     }
 
-    /// Lets the lease of a dead worker expire; requests that it had sent arrive before that.
+    /// Moves the clock until the lease of a crashed worker has expired; requests that this worker sent take effect
+    /// before that.
     fn expire_lease(&self) {
         self.fixture.clock.pass(self.settings.lease + self.settings.skew + Duration::from_secs(1));
     }
@@ -148,7 +150,7 @@ impl Life {
             let (first, second) = tokio::join!(first, second);
             self.workers += 1;
             let ends = [Some(first), second].into_iter().flatten();
-            // A worker that did not get the lease knows least: the other one's result counts.
+            // If one of two workers did not get the lease, the result of the other worker counts.
             match ends.min_by_key(End::rank).unwrap() {
                 End::Settled(status) => return status,
                 End::Requeued(at) | End::Held(at) => self.fixture.clock.jump_to(at),
@@ -161,7 +163,7 @@ impl Life {
     async fn reconcile(&self, injector: &FaultInjector, ports: &Ports, name: String, id: &TenantId) -> End {
         let reconciler = Reconciler::new(ports.clone(), self.settings.clone(), name);
         match injector.mortal(reconciler.reconcile(id)).await {
-            // A pass that was cut off leaves its lease behind, as a dead worker does.
+            // A pass that ends with a store error does not release its lease, like a crashed worker.
             None | Some(Err(StoreError::Unavailable(_))) => End::Dead,
             Some(Ok(Progress::Settled(status))) => End::Settled(status),
             Some(Ok(Progress::Requeued(at))) => End::Requeued(at),
@@ -197,7 +199,7 @@ impl Life {
         }
     }
 
-    /// Asserts that nothing is left of a removed tenant, nothing was made twice, and its events have no gap.
+    /// Asserts that nothing is left of a removed tenant, nothing was created twice, and its events have no gap.
     pub(crate) async fn ended_well(&self, id: &TenantId, content: &[&str]) {
         let left = self.objects(id).await;
         assert_eq!(judge::list(&left), [] as [Value; 0], "{}", self.name);

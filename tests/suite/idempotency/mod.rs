@@ -1,6 +1,7 @@
 //! Idempotency: every change that a step of the shipped blueprints makes is repeated, lost, left unanswered, refused,
-//! or followed by the worker's death. The same is done to every save, with one worker and with two. Afterwards the
-//! tenant equals one that met no fault, and after its removal nothing of it is left.
+//! or preceded or followed by a crash of the worker. Every save is lost, left unanswered, or preceded or followed by a
+//! crash. This is tried with one worker, and for crashes and missing answers with two workers as well. Afterwards the
+//! tenant equals one without faults, and after its removal no object of it is left.
 //!
 //! A lifecycle without faults shows how many injection points there are. The fault has to occur at each of them.
 
@@ -20,14 +21,14 @@ use crate::testkit::{
 };
 use life::{Case, Life, Portrait};
 
-/// The events of a lifecycle without a permanent failure.
+/// The events of a sign-up.
 const MADE: [&str; 4] = [
     "tenant.request.accepted",
     "tenant.provision.started",
     "tenant.isolation.verified",
     "tenant.provision.succeeded",
 ];
-/// The isolation check runs each time.
+/// The events of a suspension and of the resumption after it; the isolation check runs in both.
 const SUSPENDED: [&str; 8] = [
     "tenant.request.accepted",
     "tenant.suspend.started",
@@ -38,6 +39,7 @@ const SUSPENDED: [&str; 8] = [
     "tenant.isolation.verified",
     "tenant.resume.succeeded",
 ];
+/// The events of a removal.
 const REMOVED: [&str; 3] =
     ["tenant.request.accepted", "tenant.deprovision.started", "tenant.deprovision.succeeded"];
 
@@ -46,8 +48,9 @@ struct Lived {
     portrait: Portrait,
     /// The changes until the tenant was ready.
     made: Vec<Spot>,
-    /// The changes after that.
+    /// The changes after the tenant was ready: suspension, resumption and removal.
     removed: Vec<Spot>,
+    /// Whether the injected fault occurred.
     struck: bool,
 }
 
@@ -87,7 +90,7 @@ async fn undisturbed(case: &Case) -> Lived {
     live(case, Life::undisturbed(case).await).await
 }
 
-/// A lifecycle of fewer changes is tried at every point, even in a quick run.
+/// A lifecycle with fewer changes than this is tried at every point, even in a quick run.
 const SHORT_LIFE: usize = 12;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +99,8 @@ enum Workers {
     Two,
 }
 
-/// Runs a lifecycle with the fault at one point. Returns whether the fault occurred.
+/// Runs a lifecycle with the fault at one point, and asserts that the tenant equals the usual one. Returns whether the
+/// fault occurred.
 async fn survives_at(case: &Case, fault: Fault, at: &Spot, workers: Workers, usual: &Portrait) -> bool {
     let life = Life::new(case, fault, at.clone()).await;
     let lived = live(case, if workers == Workers::Two { life.accompanied() } else { life }).await;
@@ -104,8 +108,8 @@ async fn survives_at(case: &Case, fault: Fault, at: &Spot, workers: Workers, usu
     lived.struck
 }
 
-/// The first point of a quick run, which tries every third. The faults of changes, with one worker and with two, begin
-/// at all three offsets, and so do the faults of saves: together they cover every point.
+/// The index of the first point of a quick run, which tries every third point. The faults of changes begin at all three
+/// offsets, and so do the faults of saves, so that together they cover every point.
 fn first_of_three(fault: Fault) -> usize {
     match fault {
         Fault::DeathAfterChange | Fault::NotSent | Fault::DeathAfterSave => 1,
@@ -228,16 +232,17 @@ macro_rules! survives {
 survives! {
     an_answer_may_get_lost: AnswerLost;
     a_change_may_get_lost: ChangeLost;
-    a_change_may_not_get_out: NotSent;
-    a_worker_may_die_before_a_change: DeathBeforeChange;
-    a_worker_may_die_after_a_change: DeathAfterChange;
-    a_worker_may_die_before_a_save: DeathBeforeSave;
-    a_worker_may_die_after_a_save: DeathAfterSave;
+    a_change_may_not_be_sent: NotSent;
+    a_worker_may_crash_before_a_change: DeathBeforeChange;
+    a_worker_may_crash_after_a_change: DeathAfterChange;
+    a_worker_may_crash_before_a_save: DeathBeforeSave;
+    a_worker_may_crash_after_a_save: DeathAfterSave;
     a_save_may_not_be_answered: SaveUnanswered;
     a_save_may_get_lost: SaveLost;
 }
 
-/// Delivers everything to two workers at once; the fault occurs in one of them.
+/// Runs lifecycles of all shipped blueprints in which two workers reconcile at the same time; the fault occurs in one
+/// of them.
 async fn survives_between_two(fault: Fault) {
     for (file, tier) in SHIPPED {
         let stride = if (file, tier) == ("secure-ai-service.yaml", "dedicated") { 5 } else { 1 };
@@ -255,10 +260,10 @@ macro_rules! between_two {
 }
 
 between_two! {
-    one_of_two_workers_may_die_before_a_change: DeathBeforeChange;
-    one_of_two_workers_may_die_after_a_change: DeathAfterChange;
-    one_of_two_workers_may_die_before_a_save: DeathBeforeSave;
-    one_of_two_workers_may_die_after_a_save: DeathAfterSave;
+    one_of_two_workers_may_crash_before_a_change: DeathBeforeChange;
+    one_of_two_workers_may_crash_after_a_change: DeathAfterChange;
+    one_of_two_workers_may_crash_before_a_save: DeathBeforeSave;
+    one_of_two_workers_may_crash_after_a_save: DeathAfterSave;
     one_of_two_workers_may_get_no_answer: AnswerLost;
-    one_of_two_workers_may_not_know_what_it_saved: SaveUnanswered;
+    one_of_two_workers_may_get_no_answer_to_a_save: SaveUnanswered;
 }

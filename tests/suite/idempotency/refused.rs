@@ -1,6 +1,6 @@
 //! Azure refuses a change permanently: each change of each shipped blueprint, at provisioning and at removal. Then the
-//! tenant is `failed`, and its document and event name the step and the cause. Once the cause is removed a retry
-//! continues. Without a retry, a removal leaves nothing behind.
+//! tenant has the status `failed`, and its document and event name the step and the cause. Once the cause is removed a
+//! retry continues. Without a retry, a removal leaves nothing behind.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ use crate::testkit::{
     removal,
 };
 
-/// Signs up with one change refused, until the tenant has failed.
+/// Signs a tenant up while Azure refuses one change, and reconciles the tenant until it has failed.
 async fn fail(case: &Case, at: &Spot) -> (Life, TenantId) {
     let mut life = Life::new(case, Fault::Refused, at.clone()).await;
     let id = life.deliver(&case.signup()).await;
@@ -38,7 +38,7 @@ async fn visible(life: &Life, id: &TenantId, noun: &str) -> StepName {
     let [(step, cause)] = blocked.as_slice() else { panic!("{}: {blocked:?}", life.name) };
     assert_eq!(cause.code, REFUSAL, "{}", life.name);
     for (name, record) in document.steps() {
-        // What may have been created has a target, by which it is found again.
+        // A step whose object may exist has a target, by which the object is found again.
         let made = !matches!(record.state, StepState::Waiting(_) | StepState::Deleted(_));
         let is_known = record.target.is_some() || record.kind == Kind::Check;
         assert!(!made || is_known, "{}: {name}: {record:#?}", life.name);
@@ -68,7 +68,7 @@ const EVENTS: [&str; 9] = [
     "tenant.deprovision.succeeded",
 ];
 
-/// Refused at provisioning until the cause is removed. Returns the step.
+/// A change is refused during provisioning, and a retry succeeds once the cause is removed. Returns the refused step.
 async fn forward(case: &Case, at: &Spot, usual: &Portrait) -> StepName {
     let (mut life, id) = fail(case, at).await;
     let step = visible(&life, &id, "provision").await;
@@ -81,21 +81,21 @@ async fn forward(case: &Case, at: &Spot, usual: &Portrait) -> StepName {
     step
 }
 
-/// Refused at provisioning permanently: the tenant can be removed all the same.
+/// A change is refused during provisioning, and the cause stays: the tenant can still be removed.
 async fn given_up(case: &Case, at: &Spot) {
     let (mut life, id) = fail(case, at).await;
     assert_eq!(remove(&mut life, &id).await, Status::Deleted, "{}", life.name);
     life.ended_well(&id, &[&EVENTS[..3], &EVENTS[6..]].concat()).await;
 }
 
-/// Refused at the removal. Returns the step.
+/// A change is refused during the removal, and a retry succeeds once the cause is removed. Returns the refused step.
 async fn backward(case: &Case, at: &Spot, usual: &Portrait) -> StepName {
     let mut life = Life::new(case, Fault::Refused, at.clone()).await;
     let id = life.deliver(&case.signup()).await;
     assert_eq!(life.rest(&id).await, Status::Active, "{}", life.name);
     assert_eq!(life.portrait(&id).await, *usual, "{}", life.name);
     if let Some(undo) = undone(&life, &id, at).await {
-        // A refused undo does no harm: the change is deleted with the resource that it was made to.
+        // A refused undo does not block the removal: the change is deleted with the resource that it was made to.
         assert_eq!(remove(&mut life, &id).await, Status::Deleted, "{}", life.name);
         assert!(life.injector.struck(), "{}: the change was not reached", life.name);
         life.ended_well(&id, &[&EVENTS[..2], &EVENTS[4..]].concat()).await;
@@ -122,7 +122,8 @@ async fn backward(case: &Case, at: &Spot, usual: &Portrait) -> StepName {
     step
 }
 
-/// The step that this change undoes. At a removal a PUT is always an undo.
+/// The step whose change is undone by the request at this point, if that request is an undo. In a removal, every PUT is
+/// an undo.
 async fn undone(life: &Life, id: &TenantId, at: &Spot) -> Option<StepName> {
     let Spot::Change(change, _) = at else { return None };
     let plan = life.document(id).await.plan;

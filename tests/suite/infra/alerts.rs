@@ -13,7 +13,7 @@ use super::{
 const ALERTS: [&str; 5] =
     ["dead-letters", "stuck-tenants", "isolation-violated", "unreadable-rows", "sweep-late"];
 
-/// The lines that the source logs: message and fields.
+/// Adds the lines that the sources in a folder log: their messages and fields.
 fn lines(folder: &Path, found: &mut Vec<(String, BTreeSet<String>)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -78,7 +78,7 @@ pub(crate) fn queries(infra: &Infra) -> Vec<String> {
             text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap().to_owned()
         };
         fields.extend(query.split("line.").skip(1).map(identifier));
-        // Every line has these.
+        // Every line has these two fields.
         fields.retain(|field| !["message", "level"].contains(&field.as_str()));
         for said in said {
             asked += 1;

@@ -1,4 +1,4 @@
-//! azure.yaml against the templates: what azd needs exists under that name.
+//! azure.yaml compared with the templates: what azd needs exists under the name that azure.yaml uses.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::isolation::yaml;
 
-/// The commands of all hooks.
+/// Adds the commands of all hooks of azure.yaml.
 fn commands(of: &Value, found: &mut Vec<String>) {
     match of {
         Value::Object(members) => members.iter().for_each(|(name, value)| match value.as_str() {

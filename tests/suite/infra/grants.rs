@@ -1,4 +1,4 @@
-//! Identities and their role assignments.
+//! The identities in infra/ and their role assignments, compared with the roles that the program needs.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,8 @@ pub(crate) fn roles(infra: &Infra) -> Vec<String> {
     let mut held = BTreeSet::new();
     for one in infra.made("Microsoft.Authorization/roleAssignments") {
         let of = one.says(&["properties", "principalId"]);
-        // Assignments of custom roles come from the command; `permissions` compares them.
+        // Assignments of custom roles are printed by `tenantry permissions`; the function `permissions` below compares
+        // them.
         let Some(who) = of.strip_suffix("PrincipalId").filter(|_| one.at(&["scope"]).is_some()) else {
             continue;
         };
@@ -122,7 +123,7 @@ pub(crate) fn identities(infra: &Infra) -> Vec<String> {
     wrong
 }
 
-/// modules/permissions.bicep is the output of the command in its first lines.
+/// modules/permissions.bicep is the output of the command that its first lines name.
 pub(crate) fn permissions(infra: &Infra) -> Vec<String> {
     let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
     let blueprints = vec![blueprint.name().to_owned()];

@@ -15,7 +15,8 @@ use super::templates::{file, root};
 
 const PRINCIPAL: &str = "11111111-2222-3333-4444-555555555555";
 
-/// A fake `az`. It knows every permission but those in the file `unknown`, and refuses if there is a file `denied`.
+/// A fake `az`. It knows every permission except those in the file `unknown`, refuses to grant one if there is a file
+/// `denied`, and asks for a login if there is a file `signed-out`.
 const AZ: &str = r#"#!/usr/bin/env bash
 here=$(dirname "$0")
 all="$*"
@@ -64,7 +65,7 @@ fn granted(folder: &Path) -> Vec<String> {
     text.lines().map(|line| line.trim_start_matches("role-of-").to_owned()).collect()
 }
 
-/// The names in a list in the script.
+/// The items of a list in the script.
 fn list(name: &str) -> BTreeSet<String> {
     let script = file("infra/grant-graph.sh");
     let rest = script.split_once(&format!("\n{name}=(")).unwrap().1;
@@ -76,14 +77,14 @@ fn the_script_names_the_permissions_that_the_program_needs() {
     assert_eq!(list("needed"), BTreeSet::from([GRAPH.to_owned()]));
     let optional = list("optional");
     assert!(optional.contains(GRAPH_OPTIONAL), "{optional:?}");
-    // Members of groups that hold a role: docs/isolation.md.
+    // This permission allows reading the members of groups that hold a role (docs/isolation.md).
     let others: Vec<&String> = optional.iter().filter(|name| *name != GRAPH_OPTIONAL).collect();
     assert_eq!(others, ["GroupMember.Read.All"]);
     assert!(file("docs/isolation.md").contains("`GroupMember.Read.All`"));
 }
 
 #[test]
-fn it_grants_once_even_if_it_runs_again() {
+fn the_script_grants_each_permission_once_even_if_it_runs_again() {
     let folder = stand_in();
     for outcome in ["granted", "granted already"] {
         let done = run(folder.path(), &[PRINCIPAL]);
@@ -97,7 +98,7 @@ fn it_grants_once_even_if_it_runs_again() {
 }
 
 #[test]
-fn it_says_what_could_not_be_done() {
+fn the_script_reports_what_could_not_be_done() {
     let folder = stand_in();
     let case = |mark: &str, arguments: &[&str]| {
         fs::write(folder.path().join(mark), format!("{GRAPH}\n")).unwrap();

@@ -1,4 +1,4 @@
-//! The lines that alerts query, as the program writes them.
+//! The program logs the lines that the alerts query, with the fields that the alerts use.
 
 use serde_json::json;
 

@@ -1,5 +1,6 @@
-//! The templates in infra/ against the program: both use the same names. The files are parsed, not compiled, because
-//! the tests have no Bicep compiler (docs/deploy.md). tests/azure_specs checks bodies against Azure's API descriptions.
+//! The templates in infra/ compared with the program: both use the same names. The files are parsed, not compiled,
+//! because the tests have no Bicep compiler (docs/deploy.md). tests/azure_specs checks bodies against Azure's API
+//! descriptions.
 
 mod alerts;
 mod bicep;
@@ -15,7 +16,7 @@ mod templates;
 
 use templates::Infra;
 
-/// A comparison returns what is wrong.
+/// A comparison of the files in infra/ with the program; returns one message for each difference.
 type Comparison = fn(&Infra) -> Vec<String>;
 
 #[track_caller]

@@ -1,4 +1,5 @@
-//! Queues and topic: their names and properties, against triggers, program, local broker, emulator and host.json.
+//! The queues and the topic in infra/: their names and properties, compared with triggers, program, local broker,
+//! emulator and host.json.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +24,7 @@ use super::{
 
 fn span(queue: &Declaration, property: &str) -> Option<Duration> {
     let text = queue.says(&["properties", property]);
-    // Service Bus uses days as its largest unit.
+    // `SignedDuration` does not read days, which the templates use.
     let text = match text.strip_prefix('P').and_then(|rest| rest.strip_suffix('D')) {
         Some(days) => format!("PT{}H", days.parse::<u32>().ok()? * 24),
         None => text,

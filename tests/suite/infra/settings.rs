@@ -29,7 +29,7 @@ pub(crate) const PLATFORM: [&str; 7] = [
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
 ];
 
-/// The settings, conditional ones included.
+/// The function app's settings with their values, conditional settings included.
 pub(crate) fn settings(infra: &Infra) -> BTreeMap<String, Expr> {
     let app = infra.template("modules/app.bicep");
     let settings = app.resources().into_iter().find(|one| one.name == "settings").unwrap();
@@ -81,7 +81,8 @@ pub(crate) fn known(infra: &Infra) -> Vec<String> {
     wrong
 }
 
-/// A possible value of an expression in a deployment.
+/// A value that an expression may have in a deployment. `given` returns the values of names and of calls that are not
+/// worked out here.
 fn value(expr: &Expr, given: &dyn Fn(&str) -> Value) -> Value {
     match expr {
         Expr::Text(parts) => parts

@@ -1,4 +1,4 @@
-//! What a compiler checks first: undeclared and unused names, and the parameters of modules.
+//! Checks that a Bicep compiler does first: undeclared and unused names, and the parameters of modules.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "other expressions are taken as a whole")]
 
@@ -9,7 +9,7 @@ use super::{
     templates::{Infra, Template},
 };
 
-/// Functions that files call, and namespaces; Microsoft, "Bicep functions".
+/// The functions and decorators that the files use; Microsoft, "Bicep functions".
 const FUNCTIONS: [&str; 22] = [
     "bool",
     "concat",
@@ -34,10 +34,10 @@ const FUNCTIONS: [&str; 22] = [
     "batchSize",
     "toLower",
 ];
-/// Decorators with numbers.
+/// The decorators that take a number.
 const DECORATORS: [&str; 4] = ["minLength", "maxLength", "minValue", "maxValue"];
 
-/// The names that an expression uses, without its own loop variables.
+/// Adds the names that an expression uses, without its own loop variables.
 fn used(expr: &Expr, known: &[String], found: &mut BTreeSet<String>) {
     match expr {
         Expr::Name(name) => {
@@ -115,7 +115,7 @@ pub(crate) fn names(infra: &Infra) -> Vec<String> {
     wrong
 }
 
-/// The members of an expression of the form `x.outputs.y`.
+/// Adds `(x, y)` for each part of an expression of the form `x.outputs.y`.
 fn outputs(expr: &Expr, found: &mut Vec<(String, String)>) {
     if let Expr::Member(of, output) = expr
         && let Expr::Member(module, member) = of.as_ref()
@@ -184,7 +184,7 @@ pub(crate) fn modules(infra: &Infra) -> Vec<String> {
     wrong
 }
 
-/// The sample of parameters has what main.bicep requires.
+/// main.bicepparam has the parameters that main.bicep requires, and no unknown ones.
 fn parameters(infra: &Infra) -> Vec<String> {
     let (main, sample) = (infra.template("main.bicep"), infra.template("main.bicepparam"));
     let of = |template: &Template, expected: fn(&Declaration) -> bool| -> BTreeSet<String> {

@@ -4,15 +4,15 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use super::bicep::{self, Declaration, Expr, Kind};
 
-/// One file.
+/// A parsed Bicep file.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
-    /// Below infra/.
+    /// The file's path below infra/.
     pub(crate) path: String,
     pub(crate) declarations: Vec<Declaration>,
 }
 
-/// All of them.
+/// All Bicep and JSON files of infra/ and infra/modules: their texts by path, and the parsed Bicep files.
 #[derive(Debug, Clone)]
 pub(crate) struct Infra {
     pub(crate) texts: BTreeMap<String, String>,
@@ -23,7 +23,7 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file of the repository.
+/// The text of a file of the repository.
 pub(crate) fn file(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }

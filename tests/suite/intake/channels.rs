@@ -17,7 +17,7 @@ async fn take_in(harness: &Harness, channel: &Channel, message: &Value) -> Reque
     harness.local.app.intake.take_in_from(channel, message.to_string().as_bytes()).await.unwrap()
 }
 
-/// One request of each action about a tenant, with different ids.
+/// One request of each action that changes a tenant, each with a request id of its own.
 fn requests(mark: &str) -> Vec<Value> {
     let identity = json!({"parameters": {"federatedIdentity": {"issuer": "https://evil.example.com/", "subject": "me"}}});
     [
@@ -43,7 +43,7 @@ async fn signed_up(channel: &Channel) -> (Harness, Tenant) {
 }
 
 #[tokio::test]
-async fn strangers_are_refused_whatever_they_ask_and_learn_nothing() {
+async fn other_channels_are_refused_whatever_they_ask_and_learn_nothing() {
     let source = Channel::Source(TOPIC.to_lowercase());
     for (owner, strangers) in [
         (topic(TOPIC), [topic(OTHER), source.clone(), Channel::Queue]),
@@ -80,7 +80,7 @@ async fn strangers_are_refused_whatever_they_ask_and_learn_nothing() {
 }
 
 #[tokio::test]
-async fn its_own_channel_and_operators_may_change_it() {
+async fn a_tenants_own_channel_and_operators_may_change_it() {
     for owner in [topic(TOPIC), Channel::Queue, Channel::Source(SOURCE.into()), Channel::Operator] {
         let (harness, _) = signed_up(&owner).await;
         let name = json!({"displayName": "New Name"});
@@ -93,7 +93,8 @@ async fn its_own_channel_and_operators_may_change_it() {
     }
 }
 
-/// The queue and the HTTP functions belong to the deployment; only operators can change a publisher's tenants.
+/// The queue and the HTTP functions belong to the deployment, so the queue may change a tenant that an operator has
+/// signed up. It can't change the tenant of a publisher.
 #[tokio::test]
 async fn the_queue_may_change_what_an_operator_has_signed_up() {
     let (harness, _) = signed_up(&Channel::Operator).await;
@@ -101,7 +102,7 @@ async fn the_queue_may_change_what_an_operator_has_signed_up() {
     assert_eq!(answer.decision, IntakeDecision::Accepted);
 }
 
-/// One publisher's request id neither answers another's request nor blocks it.
+/// A publisher's request is neither answered nor blocked by another publisher's request with the same id.
 #[tokio::test]
 async fn publishers_have_request_ids_of_their_own() {
     let harness = Harness::open().await;
@@ -112,7 +113,7 @@ async fn publishers_have_request_ids_of_their_own() {
     // The same bytes from another source are a request of that source about a foreign tenant.
     let stranger = Channel::Source(SOURCE.into());
     refused(&take_in(&harness, &stranger, &message).await, "not_your_tenant", "/tenantId");
-    // The same ids for another tenant are another order.
+    // The same ids from another topic, for another tenant, are another request.
     message["tenantId"] = "other".into();
     let other = take_in(&harness, &topic(OTHER), &message).await;
     assert_eq!((other.decision, other.replayed), (IntakeDecision::Accepted, false), "{other:?}");
@@ -164,7 +165,7 @@ async fn a_removed_tenants_id_stays_with_its_channel() {
 
 /// A request through the webhook, as Event Grid posts it, changes no tenant of another topic.
 #[tokio::test]
-async fn a_topics_tenant_is_not_anothers_through_the_webhook() {
+async fn a_webhook_request_changes_no_tenant_of_another_topic() {
     let harness = Harness::open().await;
     let headers = json!({"aeg-event-type": ["Notification"]});
     let grid = |action: &str, data: &Value| {

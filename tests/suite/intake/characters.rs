@@ -54,7 +54,7 @@ fn is_refused(c: char) -> bool {
     (GeneralCategoryGroup::Other.contains(category) && !['\u{200c}', '\u{200d}'].contains(&c)) || separates
 }
 
-/// Every Unicode character between two letters; a message has many such texts.
+/// Each Unicode character is checked between two letters; one message has many such texts.
 #[test]
 fn every_character_has_the_verdict_of_its_category() {
     let all: Vec<char> = ('\0'..=char::MAX).collect();

@@ -42,7 +42,7 @@ async fn the_same_content_under_another_request_id_is_a_repeat() {
     repeats(&again, &first);
     assert_eq!((again.request_id.as_deref(), again.status), (Some("buy-2"), Some(Status::Requested)));
     repeats(&take_in(&harness, &bought(signup("buy-2", LIVE), "op-1")).await, &first);
-    // 3.0 equals 3, null equals absence, and the order of members does not count.
+    // A member that is null equals an absent one.
     let mut other_form = bought(signup("buy-3", LIVE), "op-1");
     other_form["spec"]["region"] = Value::Null;
     repeats(&take_in(&harness, &other_form).await, &first);
@@ -85,7 +85,7 @@ async fn another_tenant_action_or_content_is_a_conflict_that_reveals_nothing_of_
     }
     let victim = harness.tenant(&"victim".parse().unwrap()).await.unwrap();
     assert_eq!((victim.spec.suspended, victim.requests.len()), (None, 1));
-    // The other tenant's request is answered under its own name.
+    // A request about the other tenant with an operation of its own is accepted.
     let own = take_in(&harness, &bought(suspend("s-6", "victim", "billing"), "op-2")).await;
     assert_eq!(
         (own.decision, own.replayed, own.tenant_id),
@@ -97,7 +97,7 @@ async fn another_tenant_action_or_content_is_a_conflict_that_reveals_nothing_of_
 }
 
 #[tokio::test]
-async fn a_refusal_does_not_use_an_operation_up() {
+async fn a_rejected_request_does_not_bind_its_operation() {
     let harness = Harness::open().await;
     let mut wrong = bought(signup("buy-1", LIVE), "op-1");
     wrong["spec"]["tier"] = "gold".into();
@@ -110,7 +110,7 @@ async fn a_refusal_does_not_use_an_operation_up() {
     assert_eq!((again.decision, again.replayed), (IntakeDecision::Rejected, true));
 }
 
-/// Without a tenant id the id is derived from the operation, so the same purchase is the same tenant.
+/// If a sign-up has no tenant id, the id is derived from the operation, so the same purchase is the same tenant.
 #[tokio::test]
 async fn a_purchase_without_a_tenant_id_is_one_tenant_however_often_it_is_sent() {
     let harness = Harness::open().await;
@@ -129,7 +129,7 @@ async fn a_purchase_without_a_tenant_id_is_one_tenant_however_often_it_is_sent()
 }
 
 #[tokio::test]
-async fn of_different_contents_at_once_one_is_accepted() {
+async fn of_concurrent_requests_with_different_contents_one_is_accepted() {
     let harness = Harness::open().await;
     harness.sign_up(LIVE).await;
     let before = live(&harness).await.generation;
@@ -151,7 +151,7 @@ async fn of_different_contents_at_once_one_is_accepted() {
     assert_eq!(live(&harness).await.generation, before + 1, "one update and no more");
 }
 
-/// An intake over a store that fails at its n-th call.
+/// An intake with the default blueprint over this failing store.
 fn frail(fixture: &Fixture, moody: Arc<Wrapped<Moody>>) -> Intake {
     let ports = Ports { store: moody, ..fixture.ports.clone() };
     Fixture::intake(&ports, &Blueprint::check(DEFAULT).unwrap().blueprint)
@@ -161,7 +161,8 @@ async fn take(intake: &Intake, message: &Value) -> Result<RequestAnswer, StoreEr
     intake.take_in(message.to_string().as_bytes()).await
 }
 
-/// Wherever the first request is cut off, the second sender gets a clear answer, and there is one sign-up.
+/// Wherever the store fails during the first request, a second request for the same operation is accepted, and there is
+/// one sign-up.
 #[tokio::test]
 async fn a_crash_between_any_two_saves_neither_doubles_nor_blocks_an_operation() {
     let named = |id: &str| {

@@ -1,4 +1,4 @@
-//! Unknown members are rejected, and every known member is judged.
+//! Unknown members are rejected, and every known member is checked.
 
 use serde_json::{Value, json};
 use tenantry::intake::{Fault, IntakeDecision, RequestDocument};
@@ -49,7 +49,7 @@ async fn all_unknown_members_are_reported_together_with_suggestions() {
     assert!(messages[3].contains("`displayName`") && messages[4].contains("suspend"), "{messages:?}");
 }
 
-/// The properties in the published schema, with `$ref` resolved.
+/// The JSON pointers of all properties in a part of the published schema, each with its schema; `$ref` is resolved.
 fn properties(schema: &Value, of: &Value) -> Vec<(String, Value)> {
     let resolved = |of: &Value| -> Value {
         let of = of["anyOf"].get(0).unwrap_or(of);
@@ -109,7 +109,7 @@ async fn every_member_of_the_schema_is_read() {
     assert!(tried > 80, "only {tried} members were tried");
 }
 
-/// The spec of an action that is missing in the list would not be judged.
+/// `Action::ALL` is complete; the spec of an action that it lacks would not be checked.
 #[tokio::test]
 async fn no_action_accepts_unknown_members_in_its_spec() {
     let schema = schemars::schema_for!(Action).to_value();
@@ -141,7 +141,7 @@ async fn every_other_spelling_of_a_member_is_refused() {
             }
             n += 1;
             let mut message = signup(&format!("n-{n}"), LIVE);
-            // With the right one present, it would be a duplicate member.
+            // Beside the correct name, the other spelling would be a duplicate member.
             message.as_object_mut().unwrap().remove(name);
             message[&spelling] = json!({});
             let answer = take_in(&harness, &message).await;

@@ -154,7 +154,7 @@ async fn a_request_is_answered_from_its_record_when_the_tenants_document_has_dro
 }
 
 #[tokio::test]
-async fn conditions_are_checked_at_intake() {
+async fn deadlines_and_expected_versions_are_checked_at_intake() {
     let harness = Harness::open().await;
     harness.sign_up(LIVE).await;
     let with = |request_id: &str, name: &str, value: Value| {
@@ -252,7 +252,8 @@ async fn a_removed_tenant_takes_no_update_and_may_sign_up_again() {
         "tenant_removed",
         "/tenantId",
     );
-    // The old sign-up, delivered again, does not bring it back; a new one is a new incarnation with new names.
+    // The old sign-up, delivered again, does not recreate the tenant; a new sign-up is a new incarnation with new
+    // names.
     harness.sign_up(LIVE).await;
     assert_eq!(live(&harness).await.status, Status::Deleted);
     harness.deliver(signup("again", LIVE).to_string().as_bytes(), &json!({})).await;

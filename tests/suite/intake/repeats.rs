@@ -1,4 +1,4 @@
-//! The answer to a repeated request says so on every channel, with the tenant's present status.
+//! The answer to a repeated request is marked as a repeat on every channel, and has the tenant's current status.
 
 use serde_json::{Value, json};
 use tenantry::intake::{IntakeDecision, RequestAnswer};
@@ -12,7 +12,7 @@ async fn done(harness: &Harness, message: &Value) -> Status {
     harness.settled(&LIVE.parse().unwrap()).await.status
 }
 
-/// A tenant that was suspended and resumed.
+/// Suspends and resumes a tenant; returns the harness and the suspension request.
 async fn resumed() -> (Harness, Value) {
     let harness = Harness::suspendable().await;
     harness.sign_up(LIVE).await;
@@ -44,7 +44,7 @@ async fn a_suspension_that_comes_again_after_a_resumption_is_reported_as_a_repea
     assert_eq!((&body["status"], body.get("superseded")), (&json!("suspended"), None), "{body}");
 }
 
-/// The tenant's document counts too, because the answer may not have been recorded.
+/// A repeat is recognized by the tenant's document too, because the answer may not have been recorded.
 #[tokio::test]
 async fn a_request_whose_answer_was_lost_is_a_repeat_when_it_comes_again() {
     let (harness, suspend) = resumed().await;
@@ -77,7 +77,7 @@ async fn a_repeated_rejection_and_a_repeated_plan_are_reported_as_repeats() {
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_is_accepted_and_the_rest_are_repeats() {
+async fn of_many_equal_requests_at_once_one_is_accepted_and_the_rest_are_repeats() {
     let harness = Harness::open().await;
     let message = signup("many", LIVE);
     let answers = futures_util::future::join_all((0..30).map(|_| take_in(&harness, &message))).await;

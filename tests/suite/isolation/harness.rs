@@ -18,19 +18,23 @@ pub(crate) struct Harness {
     pub(crate) evidence: Evidence,
 }
 
-/// One row of a table.
+/// One row of a table: changes of the evidence, and what the isolation check must report then.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Row {
     pub(crate) name: String,
     #[serde(rename = "do")]
     pub(crate) changes: Vec<Value>,
+    /// The codes of the expected findings, by tenant.
     #[serde(default)]
     pub(crate) expect: BTreeMap<String, Vec<String>>,
+    /// What the holders of the reported access can do, over all findings; not compared if empty.
     #[serde(default)]
     pub(crate) can: Vec<String>,
+    /// The tenants whose verdict is inconclusive.
     #[serde(default)]
     pub(crate) inconclusive: Vec<String>,
+    /// The tenants whose verdict is violated.
     #[serde(default)]
     pub(crate) violated: Vec<String>,
 }
@@ -135,7 +139,7 @@ impl Harness {
             }
             "suspended" => {
                 let judged = self.judged_tenants.iter_mut().find(|one| one.tenant_id.as_str() == of).unwrap();
-                // Its service is not called, so that only Entra's evidence counts.
+                // The tenant's service is not called, so that only Entra's evidence counts.
                 (judged.suspended, judged.probe) = (true, None);
                 judged.applications.iter_mut().for_each(|application| application.disabled = true);
             }
@@ -147,7 +151,8 @@ impl Harness {
         }
     }
 
-    /// Replaces a name of base.json, and keeps what follows a `!`; any other text is unchanged.
+    /// Replaces a name that base.json defines with its value, and keeps what follows a `!`; any other text is
+    /// unchanged.
     fn name(&self, text: &Value) -> String {
         let text = text.as_str().unwrap();
         let (name, rest) = text.split_once('!').unwrap_or((text, ""));
@@ -155,7 +160,7 @@ impl Harness {
         known.map_or_else(|| text.to_owned(), |known| format!("{known}{rest}"))
     }
 
-    /// Does the same for every text in a value.
+    /// Replaces the names that base.json defines in every text of a value.
     fn named(&self, value: &Value) -> Value {
         match value {
             Value::String(_) => self.name(value).into(),

@@ -48,7 +48,7 @@ fn each_row(text: &str, least: usize, wrong_with: impl Fn(&Row, &[IsolationRepor
 }
 
 #[test]
-fn without_changes_all_are_verified() {
+fn without_changes_all_tenants_are_verified() {
     let reports = Harness::new().reports();
     assert_eq!(of_verdict(&reports, IsolationVerdict::Verified).len(), 4, "{reports:#?}");
 }
@@ -170,7 +170,7 @@ fn every_rule_is_violated_by_some_row() {
         rows.iter().flat_map(|row| row.expect.values().flatten()).map(String::as_str).collect();
     let idle: Vec<&str> =
         RULES.iter().map(|rule| rule.code).filter(|code| !violated.contains(code)).collect();
-    // For the language service only: no tenant of the harness has an account.
+    // This rule is for the language service only, and no tenant of the harness has an account.
     assert_eq!(idle, ["account-public"]);
 }
 
@@ -212,7 +212,7 @@ fn a_report_in_json_and_as_a_page() {
     let rows = table(VIOLATIONS);
     let row = rows.iter().find(|row| row.name == "Another tenant's group in a role").unwrap();
     let mut harness = Harness::after(row);
-    // Hostile text is shown, never interpreted.
+    // HTML in the evidence is shown as text and never interpreted.
     let mut evil = harness.evidence.listings[0].clone();
     let hostile = json!({"id": "<script>alert(1)</script>", "scope": harness.judged_tenants[0].resources[0].id,
         "principalId": "\"><img src=x onerror=alert(1)>\u{202e}", "principalType": "User",

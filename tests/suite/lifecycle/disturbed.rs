@@ -1,4 +1,5 @@
-//! Azure throttles, fails or does not answer; a stranger's object has a tenant's name; people retry.
+//! A tenant is provisioned although Azure throttles, fails or does not answer, a foreign object has one of the
+//! tenant's names, or people retry many times.
 
 use azure_sim::Speed;
 use futures_util::future::join_all;
@@ -12,7 +13,7 @@ use crate::testkit::{
     removal, signup,
 };
 
-/// A harness with a tenant that was provisioned despite these faults.
+/// A harness with the tenant `contoso`, which became active despite these faults.
 async fn made_despite(faults: &[Value]) -> Harness {
     let harness = Harness::new().await;
     for fault in faults {
@@ -27,7 +28,7 @@ async fn made_despite(faults: &[Value]) -> Harness {
 }
 
 #[tokio::test]
-async fn throttling_is_waited_for() {
+async fn throttled_requests_are_repeated_after_the_requested_wait() {
     let throttled = |times: u32, part: &str| {
         json!({"match": {"pathContains": part}, "times": times, "answer": {"status": 429,
             "headers": {"Retry-After": "1"}, "body": {"error": {"code": "TooManyRequests", "message": "slow down"}}}})
@@ -39,7 +40,7 @@ async fn throttling_is_waited_for() {
     let mut count = 0;
     for line in refused {
         count += 1;
-        // The request is repeated only after the second that `Retry-After` gives.
+        // The request was repeated at least one second later, as `Retry-After` requires.
         let next = list(&journal).iter().find(|other| {
             other["path"] == line["path"] && other["method"] == line["method"] && at(other) > at(line)
         });
@@ -60,7 +61,7 @@ async fn temporary_server_errors_do_not_fail_a_tenant() {
 async fn changes_whose_answers_are_lost_are_not_made_twice() {
     let silent =
         |method: &str, times: u32| json!({"match": {"method": method}, "times": times, "dropReply": true});
-    // A POST publishes an event or creates a service principal.
+    // Here a POST publishes an event or creates a service principal.
     let harness = made_despite(&[silent("PUT", 4), silent("PATCH", 1), silent("POST", 1)]).await;
     nothing_was_made_twice(&harness.journal().await, 1);
     let undisturbed = made_despite(&[]).await;
@@ -96,13 +97,13 @@ async fn an_operation_that_fails_permanently_is_reported_with_its_cause_and_a_re
     assert_eq!(text(&harness.tenant("tailspin").await, "/status"), "active");
 }
 
-/// A refusal that needs a person.
+/// A fault: writes whose path contains `part` are refused until a person grants a permission.
 fn forbidden(part: &str) -> Value {
     json!({"match": {"method": "PUT", "pathContains": part}, "times": 1000, "answer": {"status": 403,
         "body": {"error": {"code": "AuthorizationFailed", "message": "The client may not do this."}}}})
 }
 
-/// Azure's answer is kept, without secrets, in history and nowhere else.
+/// Azure's answer is kept in the history, without secrets, and nowhere else.
 #[tokio::test]
 async fn azures_answer_is_kept_in_history_only() {
     let harness = Harness::new().await;
@@ -125,7 +126,7 @@ async fn azures_answer_is_kept_in_history_only() {
     assert_eq!(text(&body, "/error/details/0/message"), "tried with AccountKey=[redacted]; in vain");
     assert_eq!(text(&body, "/error/details/0/primaryKey"), "[redacted]");
     let id = "tailspin".parse().unwrap();
-    // A published entry is deleted from the outbox a moment later.
+    // An entry is deleted from the outbox a moment after it is published.
     let document = testkit::until("the outbox is empty", async || {
         let document = harness.local.ports.store.load(&id).await.unwrap().unwrap().value;
         if document.outbox().is_empty() { Ok(document) } else { Err(json!(document.outbox())) }
@@ -181,8 +182,9 @@ async fn a_retry_without_a_blocked_step_is_refused() {
 }
 
 #[tokio::test]
-async fn an_object_of_a_stranger_with_a_tenants_name_is_never_touched() {
-    // A tenant's names are the same in every environment: the first one shows which name to take in the second.
+async fn a_foreign_object_with_a_tenants_name_is_never_changed() {
+    // A tenant's objects have the same names in every environment, so the first environment shows which name to take
+    // in the second.
     let rehearsal = Harness::new().await;
     rehearsal.accept(&signup("contoso")).await;
     rehearsal.until_is("contoso", "active").await;
@@ -206,7 +208,7 @@ async fn an_object_of_a_stranger_with_a_tenants_name_is_never_touched() {
     assert!(text(step, "/cause/resourceId").eq_ignore_ascii_case(theirs), "{step:#}");
     assert_eq!(harness.get(&url).await, before, "the stranger's object is unchanged");
 
-    // It also stays when the tenant is removed.
+    // The foreign object also stays when the tenant is removed.
     harness.accept(&removal("go", "contoso")).await;
     harness.until_published("contoso", "tenant.deprovision.succeeded", 1).await;
     assert_eq!(harness.get(&url).await, before, "the stranger's object is unchanged");

@@ -1,4 +1,5 @@
-//! A request or a late value that violates the rules is refused before anything is sent.
+//! A request that violates the rules is rejected, and a late value that does so blocks its step, before anything is
+//! sent.
 
 use azure_sim::Speed;
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ fn puts(journal: &Value, what: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_late_value_against_the_rules_stops_its_step_and_is_not_sent() {
+async fn a_late_value_that_violates_the_rules_blocks_its_step_and_is_not_sent() {
     let late = "\"{{ 'Enabled' if steps.identity.principalId else 'Disabled' }}\"";
     let harness = Harness::with(Speed::Max, &[&blueprint(late, "")]).await;
     harness.accept(&sign_up(&json!({}), &json!({}))).await;
@@ -42,9 +43,9 @@ async fn a_late_value_against_the_rules_stops_its_step_and_is_not_sent() {
     assert_eq!(puts(&journal, "storageAccounts"), 0, "{journal}");
 }
 
-/// Without a guard, a container name of dots would assign a role at the subscription.
+/// If container names were not checked, a name of dots would assign a role at the whole subscription.
 #[tokio::test]
-async fn a_parameter_never_leads_an_address_elsewhere() {
+async fn a_parameter_can_not_change_the_scope_of_a_role_assignment() {
     let grant = "  grant:\n    kind: role-assignment\n    scope: \"{{ steps.storage.id }}/blobServices/default/containers/{{ parameters.c }}\"\n    role: \"{{ stamp.blobReaderRoleId }}\"\n    principal: \"{{ steps.identity.principalId }}\"\n";
     let harness = Harness::with(Speed::Max, &[&blueprint("Disabled", grant)]).await;
     for (n, c) in ["../../../../../../../../..", "%2e%2e/%2e%2e", "a?api-version=1&b=", "a#b", "a\\b", "a//b"]
@@ -95,7 +96,7 @@ async fn a_request_that_carries_a_secret_is_refused_and_nothing_of_it_is_repeate
     assert_eq!(text(&answer.body, "/decision"), "accepted", "{}", answer.body);
 }
 
-/// A secret in an unusual location (an id, a member's name, a body that is not a message) is not repeated either.
+/// A secret in an id, in a member's name or in a body that is not JSON does not appear in answers, either.
 #[tokio::test]
 async fn a_secret_in_an_id_a_name_or_an_unreadable_text_is_not_repeated_either() {
     let harness = Harness::with(Speed::Max, &[&blueprint("Disabled", "")]).await;

@@ -1,5 +1,5 @@
-//! Azure returns the same content in many forms, and temporary errors with many codes. None of that changes a tenant's
-//! lifecycle.
+//! Azure returns the same content in many forms, and temporary errors with many codes. Neither changes the lifecycle
+//! of a tenant.
 
 use azure_sim::{SUBSCRIPTION_ID, Speed};
 use reqwest::Method;
@@ -18,7 +18,7 @@ async fn form(harness: &Harness, form: Value) {
     assert_eq!(answer.status, 204, "{answer:?}");
 }
 
-/// All forms together: pages of one item after empty pages, an empty last link, other orders, ids in capitals.
+/// All forms at once: pages of one item after empty pages, an empty last link, other orders, ids in capitals.
 fn every_form(retry_after: &str) -> Value {
     json!({"pageSize": 1, "emptyPages": true, "emptyLinks": true, "reordered": true, "recased": true,
         "retryAfter": retry_after, "deniesLag": true})
@@ -28,7 +28,7 @@ fn shipped(name: &str) -> String {
     std::fs::read_to_string(repository().join("blueprints").join(format!("{name}.yaml"))).unwrap()
 }
 
-/// Signs up, suspends, resumes, updates, removes; in the end nothing is left.
+/// Signs a tenant up, suspends, resumes, updates and removes it. In the end none of its objects is left.
 async fn whole_life(blueprint: &str, tenant: &str, retry_after: &str) {
     let source = shipped(blueprint);
     let harness = Harness::with(Speed::Factor(2000.0), &[source.as_str()]).await;
@@ -43,11 +43,11 @@ async fn whole_life(blueprint: &str, tenant: &str, retry_after: &str) {
     assert!(made.get("unknownCodes").is_none(), "{made:#}");
     nothing_was_made_twice(&harness.journal().await, 1);
 
-    // Nothing has changed, so there is no drift.
+    // No drift is found, because nothing has changed.
     let drift = harness.get(&format!("/api/tenants/{tenant}?view=drift")).await;
     assert!(list(&drift["items"]).is_empty() && list(&drift["unread"]).is_empty(), "{blueprint}: {drift:#}");
     let before = kinds(&harness.objects(tenant).await).get(GRANT).copied().unwrap_or_default();
-    // The hello blueprint has no access step to suspend.
+    // The blueprint `hello` has no access step, so its tenants can't be suspended.
     if blueprint != "hello" {
         harness.accept(&request("s", "suspend", tenant, json!({"reason": "billing"}))).await;
         harness.until_is(tenant, "suspended").await;
@@ -78,7 +78,7 @@ async fn the_other_blueprints_work_with_every_form_of_answers() {
     whole_life("language-service", "tailspin", "date").await;
 }
 
-/// A role assignment after empty pages is found and deleted before the suspension is reported.
+/// A suspension also deletes a role assignment that Azure lists only after empty pages, before it is reported.
 #[tokio::test]
 async fn a_suspension_deletes_an_assignment_after_empty_pages() {
     let harness = Harness::new().await;
@@ -91,7 +91,7 @@ async fn a_suspension_deletes_an_assignment_after_empty_pages() {
     assert_eq!(kinds(&harness.objects("tailspin").await).get(GRANT), None, "the tenant may still call");
 }
 
-/// Temporary errors with codes and messages that don't say so.
+/// Errors whose codes and messages do not say that they are temporary are retried.
 #[tokio::test]
 async fn temporary_errors_with_other_codes_are_retried() {
     let answer = |part: &str, status: u16, code: &str, message: &str| {
@@ -129,7 +129,7 @@ async fn temporary_errors_with_other_codes_are_retried() {
     assert_eq!((&met["count"], &met["status"]), (&json!(2), &json!(400)), "{made:#}");
 }
 
-/// Operations that are accepted and end with an error that does not concern the request.
+/// Accepted operations that end with an error which does not concern the request are tried again.
 #[tokio::test]
 async fn operations_that_end_with_an_unclear_error_are_tried_again() {
     let ends = |part: &str, failure: Value| json!({"match": {"method": "PUT", "pathContains": part}, "times": 1, "failOperation": failure});
@@ -151,7 +151,7 @@ async fn operations_that_end_with_an_unclear_error_are_tried_again() {
     assert_eq!(harness.get("/_sim/faults").await, json!([]), "every fault occurred");
 }
 
-/// An unknown error is retried five times, then reported as final.
+/// An unknown error is retried until the fifth attempt; then it is reported as final.
 #[tokio::test]
 async fn an_unknown_error_is_final_after_five_attempts() {
     for (status, ends, class) in [(400, "failed", "permanent"), (403, "waiting", "denied")] {
@@ -174,7 +174,7 @@ async fn an_unknown_error_is_final_after_five_attempts() {
     }
 }
 
-/// A harness with one more resource group, for resources of others.
+/// A harness whose Azure has one more resource group, for resources that belong to others.
 async fn beside(group: &str) -> Harness {
     let harness = Harness::new().await;
     put(&harness, &format!("{group}?api-version=2024-07-01"), json!({"location": "westeurope"})).await;
@@ -186,10 +186,11 @@ async fn put(harness: &Harness, path: &str, body: Value) {
     assert!(answer.status < 300, "{path}: {answer:#?}");
 }
 
-/// A name that is taken is reported as `name-held`, with the object that has it.
+/// A name that is taken is reported with the class `name-held` and the object that has the name.
 #[tokio::test]
 async fn a_name_that_is_taken_is_reported_as_held() {
-    // A tenant's names are the same in every environment: the first one shows which name to take in the second.
+    // A tenant's objects have the same names in every environment, so the first environment shows which name to take
+    // in the second.
     let rehearsal = Harness::new().await;
     rehearsal.accept(&signup("contoso")).await;
     rehearsal.until_is("contoso", "active").await;
@@ -202,7 +203,7 @@ async fn a_name_that_is_taken_is_reported_as_held() {
         (format!("{group}/providers/{kind}/{name}?api-version={version}"), body)
     };
 
-    // The vault is soft-deleted, and its service reports only a conflict.
+    // A soft-deleted vault has the name, and Azure reports only a conflict.
     let harness = beside(&group).await;
     let (vault, mut body) = others("Microsoft.KeyVault/vaults").await;
     body["properties"].as_object_mut().unwrap().remove("enablePurgeProtection");
@@ -214,7 +215,7 @@ async fn a_name_that_is_taken_is_reported_as_held() {
     assert_eq!((text(cause, "/code"), text(cause, "/class")), ("ConflictError", "name-held"), "{stopped:#}");
     assert!(text(cause, "/message").contains("/deletedVaults/"), "{cause:#}");
 
-    // The storage account is in another group.
+    // A storage account in another group has the name.
     let harness = beside(&group).await;
     let (storage, body) = others("Microsoft.Storage/storageAccounts").await;
     put(&harness, &storage, body).await;
@@ -225,7 +226,7 @@ async fn a_name_that_is_taken_is_reported_as_held() {
     assert_eq!(reported, ("StorageAccountInAnotherResourceGroup", "name-held"), "{stopped:#}");
 }
 
-/// An endpoint name that is taken in the region is reported by Azure as a bad request.
+/// Azure reports that an endpoint's name is taken in the region as a bad request.
 #[tokio::test]
 async fn an_endpoints_name_that_is_taken_is_reported_as_held() {
     let harness = Harness::new().await;
@@ -241,7 +242,7 @@ async fn an_endpoints_name_that_is_taken_is_reported_as_held() {
     assert_eq!((text(cause, "/code"), text(cause, "/class")), ("UserError", "name-held"), "{stopped:#}");
 }
 
-/// The API version and the body with which the object of that name was created.
+/// The request path with the API version with which the object of this name was created, and the body for it.
 async fn made_as(harness: &Harness, name: &str) -> (String, Value) {
     let journal = harness.journal().await;
     let line = list(&journal).iter().find(|line| {

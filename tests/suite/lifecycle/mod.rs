@@ -1,5 +1,5 @@
-//! The lifecycle of tenants in a complete local environment: sign-up, changes, removal, faults. Requests are sent to
-//! the queue or over HTTP, as signup apps and operators send them.
+//! The lifecycle of tenants in a complete local environment: sign-up, changes, removal, faults. Requests are sent
+//! through the queue or over HTTP, as signup apps and operators send them.
 
 mod disturbed;
 mod forbidden;

@@ -1,5 +1,5 @@
-//! A tenant is pinned to its blueprint and stamp: it is changed, suspended, resumed and removed with them, whatever the
-//! folder and the settings contain now, until an update names another version.
+//! A tenant is pinned to its blueprint and stamp: it is changed, suspended, resumed and removed with them, whatever
+//! the blueprint folder and the settings contain now, until an update names another version.
 
 mod cut;
 
@@ -34,7 +34,8 @@ fn changed(text: &str, changes: &[(&str, &str)]) -> String {
     })
 }
 
-/// A later version of the default blueprint, with a change that needs new objects and a parameter without a value.
+/// A later version of the default blueprint with a change that needs new objects, and with a parameter that existing
+/// tenants have no value for.
 fn newer_version() -> String {
     let parameter = "parameters:\n  costCentre: { type: string, description: Who pays. }\n";
     changed(
@@ -53,12 +54,12 @@ fn newer_version() -> String {
     )
 }
 
-/// A later version without new requirements.
+/// A later version of the default blueprint, to which existing tenants can be updated.
 fn gentle(version: &str) -> String {
     changed(DEFAULT, &[("version: 1.0.0", &format!("version: {version}")), ("Standard_LRS", "Standard_ZRS")])
 }
 
-/// A deployment over one state, which can be restarted with another blueprint folder and other settings.
+/// A deployment that keeps its state when it is restarted with another blueprint folder and other settings.
 struct Deployment {
     fixture: Fixture,
 }
@@ -68,7 +69,7 @@ impl Deployment {
         Self { fixture: Fixture::new(Speed::Max).await }
     }
 
-    /// A process with these blueprints and stamps.
+    /// The intake of a process that is started with these blueprints and stamps.
     fn intake(&self, folder: &[&str], stamps: &[Value]) -> Intake {
         Self::over(&self.fixture.ports, folder, stamps)
     }
@@ -84,7 +85,7 @@ impl Deployment {
         self.fixture.ports.store.load(&id).await.unwrap().unwrap().value
     }
 
-    /// Takes in a request that must be accepted, and reconciles the tenant until nothing is left to do.
+    /// Takes in a request, which must be accepted, and reconciles the tenant until its status is settled.
     async fn done(&self, intake: &Intake, request: &Value) -> Tenant {
         let answer = ask(intake, request).await;
         assert_eq!(answer.decision, IntakeDecision::Accepted, "{answer:#?}");
@@ -126,7 +127,7 @@ fn version(tenant: &Tenant) -> &str {
     &tenant.plan.blueprint.version
 }
 
-/// Asserts that a tenant is suspended, resumed and suspended again with its pinned blueprint, then removed.
+/// Asserts that a tenant can be suspended, resumed and suspended again with its pinned blueprint, and then removed.
 async fn is_suspended_resumed_and_removed(
     deployment: &Deployment,
     sample: &str,
@@ -178,12 +179,12 @@ async fn a_missing_or_changed_stamp_prevents_no_suspension() {
 }
 
 #[tokio::test]
-async fn an_edit_without_another_version_changes_no_tenant() {
+async fn an_edited_blueprint_with_the_same_version_changes_no_tenant() {
     let edited = changed(DEFAULT, &[("Standard_LRS", "Standard_ZRS")]);
     let deployment = Deployment::new().await;
     let before = deployment.signed_up(&[DEFAULT], "contoso").await;
     let intake = deployment.intake(&[&edited], &[local_stamp()]);
-    // Not even if the update names the tenant's present version.
+    // A changed blueprint without a new version is not used even if the update names the tenant's present version.
     let chosen = json!({"name": "secure-ai-service", "version": "1.0.0"});
     for (id, spec) in [
         ("u-1", json!({"tags": {"floor": "4"}})),
@@ -210,13 +211,13 @@ async fn only_an_update_that_names_another_version_moves_a_tenant() {
     let resumed = deployment.done(&intake, &request("r", "resume", "contoso", json!({}))).await;
     assert_eq!(version(&resumed), "1.0.0");
 
-    // A sign-up gets the highest version, or the one that it names.
+    // A sign-up uses the highest version, or the version that it names.
     assert_eq!(version(&deployment.done(&intake, &signup("tailspin")).await), "1.10.0");
     let mut named = signup("fabrikam");
     named["data"]["spec"]["blueprint"] = json!({"name": "secure-ai-service", "version": "1.2.0"});
     assert_eq!(version(&deployment.done(&intake, &named).await), "1.2.0");
 
-    // A dry run shows the move; the version must exist.
+    // A dry run shows the change of version; the version has to exist.
     let move_to = |id: &str, version: &str, dry: bool| {
         let chosen = json!({"blueprint": {"name": "secure-ai-service", "version": version}});
         let mut update = request(id, "update", "contoso", chosen);
@@ -243,7 +244,7 @@ async fn only_an_update_that_names_another_version_moves_a_tenant() {
 }
 
 #[tokio::test]
-async fn a_former_blueprint_is_in_use_until_what_it_made_is_deleted() {
+async fn a_former_blueprint_is_in_use_until_its_objects_are_deleted() {
     let dropped = changed(&gentle("2.0.0"), &[("\n  insights:\n", "\n  insights_of_no_use:\n")]);
     let dropped = changed(&dropped, &[("{{ steps.insights.id }}", "{{ steps.insights_of_no_use.id }}")]);
     let deployment = Deployment::new().await;
@@ -253,7 +254,8 @@ async fn a_former_blueprint_is_in_use_until_what_it_made_is_deleted() {
         json!({"blueprint": {"name": "secure-ai-service", "version": "2.0.0"}, "allowReplace": true});
     let answer = ask(&intake, &request("m", "update", "tailspin", chosen)).await;
     assert_eq!(answer.decision, IntakeDecision::Accepted, "{answer:?}");
-    // Before the move is carried out both are in use; the first one's text is stored although no folder has it.
+    // Until the update is carried out, both versions are in use. The text of the first is stored, although the folder
+    // does not have it.
     assert_eq!(deployment.tenant("tailspin").await.former, std::slice::from_ref(&before.plan.blueprint));
     let store = deployment.fixture.ports.store.as_ref();
     let in_use = intake.catalogue().in_use(store, &[local_stamp()]).await.unwrap();
@@ -268,7 +270,7 @@ async fn a_former_blueprint_is_in_use_until_what_it_made_is_deleted() {
 }
 
 #[tokio::test]
-async fn a_text_that_can_not_be_read_affects_its_own_tenants_only() {
+async fn an_unreadable_blueprint_text_affects_only_its_tenants() {
     let second = gentle("2.0.0");
     let deployment = Deployment::new().await;
     deployment.signed_up(&[DEFAULT], "tailspin").await;
@@ -297,17 +299,17 @@ async fn a_text_that_can_not_be_read_affects_its_own_tenants_only() {
         let in_use = intake.catalogue().in_use(ports.store.as_ref(), &[local_stamp()]).await.unwrap();
         assert_eq!(in_use.iter().filter(|one| one.blueprint.is_err()).count(), 1);
     }
-    // If the store does not answer, nothing is known about the text: the message is delivered again.
+    // If the store does not answer, nothing is known about the text, so the message is delivered again.
     let text = Err(StoreError::Unavailable("injected".to_owned()));
     let spoilt = Wrapped(Spoilt { inner: Arc::clone(&deployment.fixture.ports.store), text });
     let ports = Ports { store: Arc::new(spoilt), ..deployment.fixture.ports.clone() };
     let intake = Deployment::over(&ports, &[&second], &[local_stamp()]);
     let body = billing("s-later", "tailspin").to_string();
     assert!(matches!(intake.take_in(body.as_bytes()).await, Err(StoreError::Unavailable(_))));
-    // The remedy in the message: the file is put into the folder again.
+    // The remedy that the message names: the file is put into the folder again.
     let intake = deployment.intake(&[DEFAULT, &second], &[local_stamp()]);
     assert_eq!(deployment.done(&intake, &billing("s-last", "tailspin")).await.status, Status::Suspended);
-    // A removal needs no blueprint at all.
+    // A removal needs no blueprint.
     let intake = deployment.intake(&[], &[]);
     assert_eq!(deployment.done(&intake, &removal("d", "tailspin")).await.status, Status::Deleted);
 }

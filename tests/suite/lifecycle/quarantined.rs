@@ -1,4 +1,4 @@
-//! A tenant that others can reach is suspended, even if its blueprint or stamp is missing or changed.
+//! A tenant that others can reach is suspended even if its blueprint or stamp is missing or changed.
 
 use azure_sim::{Speed, local_stamp};
 use serde_json::{Value, json};
@@ -14,14 +14,14 @@ use tenantry_core::{
 
 use crate::testkit::{fixture::Fixture, repository, signup};
 
-/// A process with these blueprints and stamps.
+/// The intake of a process that is started with these blueprints and stamps.
 fn intake(fixture: &Fixture, folder: &[&str], stamps: &[Value]) -> Intake {
     let blueprints = folder.iter().map(|text| Blueprint::check(text).unwrap().blueprint).collect();
     let stamps = stamps.iter().map(|value| Stamp { value: value.clone() }).collect();
     Intake::new(fixture.ports.clone(), "local", blueprints, stamps)
 }
 
-/// Reconciles until nothing is left to do.
+/// Reconciles a tenant until its status is settled, and returns its document.
 async fn rest(fixture: &Fixture, id: &TenantId) -> Tenant {
     let reconciler = Reconciler::new(fixture.ports.clone(), Settings::local("local"), "worker");
     for _ in 0..400 {

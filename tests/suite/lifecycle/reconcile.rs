@@ -1,5 +1,5 @@
-//! A reconcile request corrects manual changes in place and reports what it changed. An empty update does the same, and
-//! no other operation ends `waiting` because of such changes.
+//! A reconcile request corrects manual changes in place and reports what it corrected. An empty update does the same.
+//! No other operation ends as `waiting` because of such changes.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::testkit::{
 
 const STORAGE: &str = "Microsoft.Storage/storageAccounts";
 
-/// An active tenant whose storage account was opened to the internet by hand.
+/// A harness with the active tenant `contoso`, whose storage account was opened to the internet by hand.
 async fn opened() -> Harness {
     let harness = Harness::new().await;
     harness.accept(&signup("contoso")).await;
@@ -75,7 +75,7 @@ async fn a_reconciliation_without_drift_writes_nothing() {
     harness.until_published("contoso", "tenant.reconcile.succeeded", 1).await;
     assert_eq!(changes(&harness.journal().await).len(), before);
     assert_eq!(harness.tenant("contoso").await["concluded"].get("changed"), None);
-    // The same request is the same reconciliation.
+    // A repeat with the same id gets the answer of the first request and reconciles nothing.
     let repeat = harness.submit(&request("again", "reconcile", "contoso", json!({}))).await;
     assert_eq!((repeat.status, &repeat.body["replayed"]), (200, &json!(true)), "{repeat:#?}");
     let reported =
@@ -83,7 +83,7 @@ async fn a_reconciliation_without_drift_writes_nothing() {
     assert_eq!(reported, 2, "started and succeeded");
 }
 
-/// Every action also corrects drift; none ends `waiting` because of it.
+/// Every operation also corrects drift; none ends as `waiting` because of drift.
 #[tokio::test]
 async fn no_operation_ends_waiting_because_of_drift_that_it_can_correct() {
     for (action, spec, kind, status) in [

@@ -1,4 +1,5 @@
-//! Removal: nothing of a tenant is left, whenever it is removed, and it does not come back by itself.
+//! Removal: none of a tenant's objects is left, whenever it is removed, and the tenant is not provisioned again by
+//! itself.
 
 use azure_sim::Speed;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use crate::testkit::{
     removal, signup, until,
 };
 
-/// Asserts that all objects of the tenant are deleted, soft-deleted ones included.
+/// Asserts that all objects of a tenant are deleted, including soft-deleted ones.
 async fn nothing_is_left(harness: &Harness, tenant: &str) {
     assert_eq!(list(&harness.objects(tenant).await), [] as [Value; 0], "{tenant}");
 }
@@ -79,7 +80,7 @@ async fn an_old_signup_message_does_not_bring_a_removed_tenant_back() {
     let replayed = harness.repeat(&signup("contoso"), &old).await;
     assert_eq!((text(&replayed, "/status"), &replayed["superseded"]), ("deleted", &json!(true)));
     harness.enqueue(&signup("contoso")).await;
-    // A later request of the same tenant is handled after the old one because they share a session.
+    // Both requests share the tenant's session, so the removal is handled after the old sign-up.
     harness.enqueue(&removal("again", "contoso")).await;
     let after = harness.until_published("contoso", "tenant.deprovision.succeeded", 2).await;
     assert_eq!(after.len(), before.len() + 3, "{after:#?}");
@@ -108,7 +109,7 @@ async fn a_new_signup_after_a_removal_is_a_new_incarnation_with_other_names() {
 
 #[tokio::test]
 async fn a_partly_provisioned_tenant_can_be_removed_at_any_point() {
-    // Fast, but slow enough to remove a tenant while it is being provisioned.
+    // Slow enough that each tenant can be removed while it is being provisioned.
     let harness = Harness::at(Speed::Factor(200.0)).await;
     for (number, ready) in [0, 1, 4, 8, 12, 15].into_iter().enumerate() {
         let id = format!("halfway-{number}");

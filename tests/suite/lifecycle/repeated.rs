@@ -1,4 +1,4 @@
-//! The same request many times over, and two requests under one id.
+//! The same request is sent many times, or two requests are sent under one id.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::testkit::{
     request, signup,
 };
 
-/// The outcomes among events.
+/// The types of the events that report an outcome.
 fn outcomes(events: &[Value]) -> Vec<&str> {
     types(events).into_iter().filter(|kind| kind.ends_with("succeeded") || kind.ends_with("failed")).collect()
 }

@@ -1,5 +1,5 @@
-//! A tenant's application is deleted by hand. Entra keeps it for thirty days. It is restored with its ids, which role
-//! assignments and federated credentials refer to.
+//! A tenant's application is deleted by hand. Entra keeps deleted applications for thirty days, so tenantry restores
+//! it with its ids, to which role assignments and federated credentials refer.
 
 use azure_sim::Speed;
 use reqwest::Method;
@@ -24,14 +24,14 @@ use crate::testkit::{
     removal, request, signup,
 };
 
-/// Signs a tenant up; returns its view when it is ready.
+/// Signs up `contoso` and returns the tenant as the HTTP API shows it when it is active.
 async fn ready(harness: &Harness) -> Value {
     harness.accept(&signup("contoso")).await;
     harness.until_published("contoso", "tenant.provision.succeeded", 1).await;
     harness.until_is("contoso", "active").await
 }
 
-/// Deletes as a person does in the portal; an application's service principal is deleted with it.
+/// Deletes an object by hand. Entra deletes the service principal of an application with it.
 async fn delete(harness: &Harness, path: &str) {
     assert_eq!(harness.call(Method::DELETE, path, None).await.status, 204, "{path}");
 }
@@ -44,7 +44,7 @@ fn principal(tenant: &Value) -> String {
     format!("/v1.0/servicePrincipals/{}", text(tenant, "/outputs/servicePrincipalObjectId"))
 }
 
-/// The number of restore requests.
+/// The number of requests to restore an object that have succeeded.
 async fn restored(harness: &Harness) -> usize {
     let journal = harness.journal().await;
     list(&journal)
@@ -53,7 +53,7 @@ async fn restored(harness: &Harness) -> usize {
         .count()
 }
 
-/// Asserts that the tenant is complete and has its former ids.
+/// Asserts that the tenant is complete and that its objects have their former ids.
 async fn as_before(harness: &Harness, before: &Value, held: &Value) {
     let after = harness.until_is("contoso", "active").await;
     assert_eq!(after["outputs"], before["outputs"]);
@@ -94,7 +94,7 @@ async fn an_update_restores_what_was_deleted_by_hand() {
 }
 
 #[tokio::test]
-async fn a_service_principal_alone_is_restored_too() {
+async fn a_service_principal_that_was_deleted_alone_is_restored() {
     let harness = Harness::new().await;
     let before = ready(&harness).await;
     let held = harness.objects("contoso").await;
@@ -106,7 +106,7 @@ async fn a_service_principal_alone_is_restored_too() {
 }
 
 #[tokio::test]
-async fn a_retry_restores_it_for_the_steps_that_depend_on_it() {
+async fn a_retry_restores_the_application_for_the_steps_that_depend_on_it() {
     let harness = Harness::new().await;
     let forbidden = json!({"match": {"method": "PATCH", "pathContains": "/federatedIdentityCredentials"}, "times": 1000,
         "answer": {"status": 403, "body": {"error": {"code": "Authorization_RequestDenied", "message": "no"}}}});
@@ -129,9 +129,9 @@ async fn a_retry_restores_it_for_the_steps_that_depend_on_it() {
     assert_eq!(restored(&harness).await, 2);
 }
 
-/// The object's id is lost; it is found in the list by its tags.
+/// The application's id is lost with the state; the list of deleted applications shows it by its tags.
 #[tokio::test]
-async fn a_sign_up_finds_it_although_the_state_is_lost() {
+async fn a_sign_up_restores_the_application_although_the_state_is_lost() {
     let harness = Harness::new().await;
     let before = ready(&harness).await;
     delete(&harness, &application(&before)).await;
@@ -142,9 +142,9 @@ async fn a_sign_up_finds_it_although_the_state_is_lost() {
     assert_eq!(restored(&harness).await, 2);
 }
 
-/// A stranger's deleted application has the name: it stays deleted, and the step needs a person.
+/// If a foreign deleted application has the name, it stays deleted, and the step is blocked.
 #[tokio::test]
-async fn a_strangers_deleted_application_is_never_touched() {
+async fn a_foreign_deleted_application_is_neither_restored_nor_purged() {
     let harness = Harness::new().await;
     let before = ready(&harness).await;
     let shown = harness.get(&application(&before)).await;
@@ -169,14 +169,14 @@ async fn a_strangers_deleted_application_is_never_touched() {
     assert_eq!((text(step, "/state"), text(step, "/cause/class")), ("blocked", "name-held"), "{step:#}");
     assert!(text(step, "/nextAction").contains("soft-deleted"), "{step:#}");
     assert_eq!(restored(&harness).await, 0);
-    // It is not purged when the tenant is removed, either.
+    // A removal of the tenant does not purge the foreign application, either.
     harness.accept(&removal("end", "contoso")).await;
     harness.until_published("contoso", "tenant.deprovision.succeeded", 1).await;
     let kept = harness.get("/v1.0/directory/deletedItems/microsoft.graph.application").await;
     assert_eq!(list(&kept["value"]).len(), 1, "{kept:#}");
 }
 
-/// What was deleted by hand is purged with the rest.
+/// A removal purges objects that were deleted by hand before.
 #[tokio::test]
 async fn a_removal_purges_what_was_deleted_by_hand_before() {
     for path in [application, principal] {
@@ -190,7 +190,8 @@ async fn a_removal_purges_what_was_deleted_by_hand_before() {
     }
 }
 
-/// Reconciles with one worker after the other until nothing is left to do.
+/// Reconciles with a new worker after each interruption until the tenant's status is settled, and returns its
+/// document.
 async fn rest(fixture: &Fixture, ports: &Ports, injector: &FaultInjector, id: &TenantId) -> Tenant {
     let settings = Settings::local("local");
     for worker in 0..400 {
@@ -220,8 +221,8 @@ async fn delete_in(fixture: &Fixture, path: &str) {
     assert_eq!(deleted.await.unwrap().status, 204, "{path}");
 }
 
-/// The worker died before it could save the object's id, and then the object was deleted by hand: a removal finds it
-/// among the deleted objects by its tags.
+/// A worker crashes before it has saved an object's id, and the object is deleted by hand: a removal finds it among the
+/// deleted objects by its tags.
 #[tokio::test]
 async fn a_removal_finds_deleted_objects_by_their_tags() {
     let mut met = 0;
@@ -250,8 +251,8 @@ async fn a_removal_finds_deleted_objects_by_their_tags() {
     assert!(met > 0, "no worker died with the application's id");
 }
 
-/// A restore is a write like any other: repeated, lost, unanswered or followed by the worker's death, the result is the
-/// same.
+/// A restore is safe like any other write: if it is repeated, lost or unanswered, or if the worker crashes, the result
+/// is the same.
 #[tokio::test]
 async fn a_restore_survives_every_fault() {
     let faults = [
@@ -262,7 +263,7 @@ async fn a_restore_survives_every_fault() {
         Fault::DeathBeforeChange,
         Fault::DeathAfterChange,
     ];
-    // The changes of the update below: two restores, one for the new name.
+    // The update below makes three changes: two restores and a write of the new name.
     let changes = (1..=3).flat_map(|at| faults.into_iter().map(move |fault| (at, fault)));
     for (at, fault) in changes {
         for speed in [Speed::Max, Speed::Factor(30.0)] {

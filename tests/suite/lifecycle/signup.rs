@@ -1,4 +1,4 @@
-//! Sign-up: a message becomes a tenant.
+//! Sign-up: a message leads to an active tenant with all its objects, exports and events.
 
 use azure_sim::Speed;
 use serde_json::Value;
@@ -59,9 +59,10 @@ async fn the_samples_become_active_tenants_with_all_exports_and_objects() {
         ] {
             assert_eq!(of(kind), usize::from(dedicated), "{sample}: {kind}");
         }
-        // The scorer role at the endpoint, and for a dedicated tenant its identity's role to read its own storage.
+        // One assignment is the scorer role at the endpoint; the identity of a dedicated tenant also reads its own
+        // storage.
         assert_eq!(of("Microsoft.Authorization/roleAssignments"), 1 + usize::from(dedicated), "{sample}");
-        // The probe's credential, and the customer's if it has one.
+        // One credential is the prober's; another one is the customer's, if the customer has one.
         assert_eq!(of("graph/federatedIdentityCredential"), 1 + usize::from(sample == "contoso"), "{sample}");
     }
     nothing_was_made_twice(&harness.journal().await, 1);

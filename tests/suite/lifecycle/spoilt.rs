@@ -1,4 +1,4 @@
-//! A store in which the text of a blueprint is lost or damaged.
+//! A state store in which the text of a blueprint is lost or damaged.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use tenantry::ports::{StateStore, StoreError};
 
 use crate::testkit::over::{Asked, Over};
 
-/// A store that returns a lost or damaged blueprint text, or does not answer when asked for it.
+/// A store that returns `text` for every blueprint: a damaged text, no text, or an error as if it did not answer.
 pub(crate) struct Spoilt {
     pub(crate) inner: Arc<dyn StateStore>,
     pub(crate) text: Result<Option<String>, StoreError>,

@@ -1,4 +1,4 @@
-//! Suspend and resume: the tenant's access is deleted and created again, and everything else is unchanged.
+//! Suspend and resume: a tenant's access is deleted and created again, and nothing else is changed.
 
 use azure_sim::Speed;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ fn resumption(id: &str, tenant: &str) -> Value {
     request(id, "resume", tenant, json!({"reason": "paid"}))
 }
 
-/// The number of role assignments.
+/// The number of a tenant's role assignments.
 async fn grants(harness: &Harness, tenant: &str) -> usize {
     kinds(&harness.objects(tenant).await).get(GRANT).copied().unwrap_or_default()
 }
@@ -76,7 +76,7 @@ async fn access_is_deleted_and_recreated_and_nothing_else_changes() {
 }
 
 #[tokio::test]
-async fn with_mode_compute_what_costs_money_is_deleted_too_and_recreated() {
+async fn with_mode_compute_the_deployment_is_deleted_too_and_recreated() {
     let harness = Harness::new().await;
     harness.accept(&signup("contoso")).await;
     let before = harness.until_is("contoso", "active").await;
@@ -84,7 +84,7 @@ async fn with_mode_compute_what_costs_money_is_deleted_too_and_recreated() {
     harness.until_is("contoso", "suspended").await;
     let held = harness.objects("contoso").await;
     assert_eq!((kinds(&held).get(DEPLOYMENT), grants(&harness, "contoso").await), (None, 1));
-    // From mode compute to access: the machines come back, access does not.
+    // If the mode changes from `compute` to `access`, the machines are created again, but access is not.
     harness.accept(&suspension("s-2", "contoso", json!({"reason": "billing", "mode": "access"}))).await;
     harness.until_published("contoso", "tenant.suspend.succeeded", 2).await;
     let held = harness.objects("contoso").await;
@@ -99,7 +99,7 @@ async fn suspending_or_resuming_again_succeeds_and_changes_nothing() {
     let harness = Harness::new().await;
     harness.accept(&signup("tailspin")).await;
     harness.until_is("tailspin", "active").await;
-    // Nothing is suspended, so there is nothing to resume.
+    // A tenant that is not suspended can be resumed; that succeeds and changes nothing.
     harness.accept(&resumption("r", "tailspin")).await;
     harness.until_published("tailspin", "tenant.resume.succeeded", 1).await;
     assert_eq!(text(&harness.tenant("tailspin").await, "/status"), "active");
@@ -139,7 +139,7 @@ async fn neither_a_replay_nor_an_update_nor_a_retry_resumes() {
     assert_eq!(list(&harness.objects("contoso").await), [] as [Value; 0]);
     let late = harness.submit(&resumption("too-late", "contoso")).await;
     assert_eq!((late.status, &late.body["code"]), (409, &json!("tenant_removed")), "{deleted:#}");
-    // A new incarnation is not suspended.
+    // A tenant that signs up again after its removal is not suspended.
     harness.accept(&another_signup()).await;
     assert_eq!(harness.until_is("contoso", "active").await["suspended"], Value::Null);
 }
@@ -176,7 +176,7 @@ async fn a_tenant_without_an_access_step_can_not_be_suspended() {
     signup["spec"]["parameters"] = json!({});
     harness.accept(&signup).await;
     harness.until_is("tailspin", "active").await;
-    // The outcome is saved first and published afterwards; only then is nothing left to do.
+    // The outcome is published after it is saved; the tenant is at rest only after that.
     let before = crate::testkit::until("nothing is left to do", async || {
         let tenant = harness.tenant("tailspin").await;
         if tenant["dueAt"].is_null() { Ok(tenant) } else { Err(tenant) }

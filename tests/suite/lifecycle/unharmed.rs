@@ -1,5 +1,5 @@
-//! Nothing that was in use is deleted without consent: resources that fail, operations that fail, quotas, vaults with
-//! purge protection, objects of strangers.
+//! An object that was in use is not deleted without consent: when resources or operations fail, when a quota is used
+//! up, with purge protection, or when an object is foreign.
 
 use azure_sim::Speed;
 use reqwest::Method;
@@ -12,7 +12,7 @@ use crate::testkit::{
     removal, request, signup,
 };
 
-/// A harness with one active tenant, and the length of its journal.
+/// A harness with one active tenant, and the number of lines in its journal.
 async fn active(tenant: &str, speed: Speed) -> (Harness, usize) {
     let harness = Harness::at(speed).await;
     harness.accept(&signup(tenant)).await;
@@ -22,7 +22,8 @@ async fn active(tenant: &str, speed: Speed) -> (Harness, usize) {
     (harness, lines)
 }
 
-/// The changes sent since then: method, status and path of every request that can change something in Azure.
+/// The requests after the first `lines` lines of the journal that can change something in Azure: method, status and
+/// path.
 async fn sent(harness: &Harness, lines: usize) -> Vec<String> {
     let journal = harness.journal().await;
     let changes = list(&journal)[lines..]
@@ -38,12 +39,12 @@ async fn nothing_was_deleted(harness: &Harness, lines: usize) {
     assert!(!sent.iter().any(|line| line.starts_with("DELETE")), "{sent:#?}");
 }
 
-/// A fault: a resource shows the state Failed, so many times.
+/// A fault: the next `times` reads of a resource show the provisioning state `Failed`.
 fn shows_failed(part: &str, times: u32) -> Value {
     json!({"match": {"method": "GET", "pathContains": part}, "times": times, "showState": "Failed"})
 }
 
-/// A fault: operations on a resource fail, so many times.
+/// A fault: the next `times` operations on a resource fail with this code.
 fn operation_fails(part: &str, times: u32, code: &str) -> Value {
     json!({"match": {"method": "PUT", "pathContains": part}, "times": times,
         "failOperation": {"code": code, "message": "It did not work out."}})
@@ -53,7 +54,7 @@ fn tags(id: &str) -> Value {
     request(id, "update", "contoso", json!({"tags": {"a": "b"}}))
 }
 
-/// The id of contoso's resource of a type, as the simulated Azure has it.
+/// The id of contoso's resource of a type, spelled as the simulated Azure shows it.
 async fn id_of(harness: &Harness, kind: &str) -> String {
     let objects = harness.objects("contoso").await;
     let found = list(&objects).iter().find(|object| text(object, "/kind").eq_ignore_ascii_case(kind));
@@ -73,7 +74,7 @@ async fn a_resource_that_shows_failed_once_is_written_again_and_nothing_is_delet
     assert_eq!(harness.get("/_sim/faults").await, json!([]), "the fault occurred");
 }
 
-/// A resource that stays failed blocks its step; the message says what to do, and that works.
+/// A resource that stays failed blocks its step. The message says what to do, and that resolves the failure.
 #[tokio::test]
 async fn a_resource_that_stays_failed_is_replaced_only_with_consent_and_after_a_dry_run() {
     let (harness, lines) = active("contoso", Speed::Max).await;
@@ -88,13 +89,13 @@ async fn a_resource_that_stays_failed_is_replaced_only_with_consent_and_after_a_
     let events = harness.until_published("contoso", "tenant.operation.waiting", 1).await;
     let error = &events.last().unwrap()["data"]["error"];
     assert!(text(error, "/resourceId").eq_ignore_ascii_case(&storage), "{error:#}");
-    // A retry without consent deletes nothing, however often it is repeated.
+    // A retry without consent deletes nothing, however often it is sent.
     assert_eq!(harness.retry("contoso", &json!({"requestId": "plain"})).await.status, 202);
     harness.until_published("contoso", "tenant.operation.waiting", 2).await;
     harness.until_is("contoso", "waiting").await;
     nothing_was_deleted(&harness, lines).await;
 
-    // A dry run reports the replacement and changes nothing.
+    // A dry run reports what would be recreated, and changes nothing.
     let version = harness.tenant("contoso").await["version"].clone();
     let asked = json!({"requestId": "dry", "allowReplace": true, "dryRun": true});
     let planned = harness.retry("contoso", &asked).await;
@@ -122,7 +123,7 @@ async fn a_resource_that_stays_failed_is_replaced_only_with_consent_and_after_a_
     assert_eq!(marks, 0, "the consent is used up");
 }
 
-/// For every action and every resource: a failure that is read once deletes nothing.
+/// For every action and every resource: if a read shows the resource as failed once, nothing is deleted.
 #[tokio::test]
 async fn no_request_deletes_what_shows_failed_once() {
     let (harness, _) = active("contoso", Speed::Max).await;
@@ -153,7 +154,7 @@ async fn no_request_deletes_what_shows_failed_once() {
                 "{action}: the fault at {part} occurred"
             );
             let sent = sent(&harness, lines).await;
-            // A suspension deletes the tenant's own role assignment, and nothing else.
+            // A suspension deletes only the tenant's own role assignment.
             let lost = |line: &&String| line.starts_with("DELETE") && !line.contains("/roleAssignments/");
             assert_eq!(sent.iter().find(lost), None, "{action}: {part}: {sent:#?}");
         }
@@ -192,14 +193,14 @@ async fn a_missing_quota_after_a_failed_update_leaves_the_service_unchanged() {
     nothing_was_deleted(&harness, lines).await;
     let objects = harness.objects("tailspin").await;
     assert!(list(&objects).iter().any(|object| text(object, "/id").ends_with("/deployments/main")));
-    // Quota becomes available, and the update continues.
+    // Once there is quota, a retry continues the update.
     harness.no_more_faults().await;
     assert_eq!(harness.retry("tailspin", &json!({})).await.status, 202);
     harness.until_published("tailspin", "tenant.update.succeeded", 1).await;
     nothing_was_deleted(&harness, lines).await;
 }
 
-/// The workspace's own path, not those below it.
+/// A part of the workspace's own path that does not occur in the paths of its children.
 async fn workspace(harness: &Harness) -> String {
     let tenant = harness.tenant("contoso").await;
     format!("/workspaces/{}?", text(&tenant, "/outputs/workspaceName"))
@@ -219,8 +220,8 @@ async fn a_workspace_whose_update_fails_once_is_updated_again() {
     nothing_was_deleted(&harness, lines).await;
 }
 
-/// Azure refuses to change anything below a workspace that stays failed: the traffic can't be undone, and the
-/// deployment can't be deleted while it has traffic. Both are deleted with the workspace.
+/// Azure refuses every change below a failed workspace: the traffic can't be taken back, and a deployment with
+/// traffic can't be deleted. Both are deleted with the workspace.
 #[tokio::test]
 async fn a_removal_succeeds_although_nothing_below_a_failed_workspace_can_be_changed() {
     let (harness, lines) = active("contoso", Speed::Factor(2000.0)).await;
@@ -244,7 +245,7 @@ async fn a_removal_succeeds_although_nothing_below_a_failed_workspace_can_be_cha
     assert!(text(left.unwrap(), "/cause/resourceId").contains("/onlineEndpoints/"), "{left:#?}");
 }
 
-/// A vault with purge protection, whose name is the same in every incarnation of the tenant.
+/// A blueprint with a purge-protected vault whose name is the same in every incarnation of the tenant.
 const PROTECTED: &str = "
 blueprint: protected
 version: 1.0.0
@@ -305,7 +306,8 @@ async fn a_protected_vault_is_kept_until_its_date_and_blocks_the_next_signup() {
     assert_eq!(text(cause, "/message").matches(text(kept, "/resourceId")).count(), 1, "{cause:#}");
 }
 
-/// Not every deleted vault shows its purge protection; the refusal to purge does, with several codes.
+/// Not every soft-deleted vault shows that it has purge protection. A refused purge shows it, with one of several
+/// codes.
 #[tokio::test]
 async fn a_refused_purge_delays_nothing_else() {
     let answers = [
@@ -330,7 +332,7 @@ async fn a_refused_purge_delays_nothing_else() {
     }
 }
 
-/// The purge of a Cognitive Services account can be refused too.
+/// Azure may also refuse to purge a Cognitive Services account.
 #[tokio::test]
 async fn an_account_that_may_not_be_purged_delays_nothing_else() {
     let shipped = crate::testkit::repository().join("blueprints/language-service.yaml");
@@ -350,9 +352,9 @@ async fn an_account_that_may_not_be_purged_delays_nothing_else() {
     assert_eq!(kinds, ["Microsoft.CognitiveServices/accounts"], "{held:#}");
 }
 
-/// A stranger's object is named by its id in every message.
+/// Every message names a foreign object by its id.
 #[tokio::test]
-async fn an_object_of_somebody_else_is_named_by_its_id() {
+async fn messages_name_a_foreign_object_by_its_id() {
     let (harness, _) = active("contoso", Speed::Max).await;
     let id = id_of(&harness, STORAGE).await;
     let mut shown = harness.call(Method::GET, &format!("{id}?api-version=2023-05-01"), None).await.body;

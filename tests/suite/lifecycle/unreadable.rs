@@ -1,4 +1,5 @@
-//! Rows that this version can't read are listed, reported and left unchanged; all other tenants are served.
+//! Rows that this version of the program can't read are listed, reported and left unchanged, and all other tenants
+//! are served.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,8 +28,8 @@ const REQUESTS: Documents = TableDefinition::new("requests");
 const DUE: TableDefinition<'static, (i64, &str), ()> = TableDefinition::new("due");
 const DUE_OF: TableDefinition<'static, &str, i64> = TableDefinition::new("due-of");
 
-/// Writes a state file with unreadable rows, more of them due than one sweep handles, and unreadable cursors of both
-/// timers.
+/// Writes a state file with `many` unreadable tenants that are due, other unreadable rows, and unreadable cursors of
+/// both timers.
 fn spoilt(path: &std::path::Path, many: usize) {
     let text = std::fs::read_to_string(repository().join("tests/fixtures/tenant-v1.json")).unwrap();
     let mut newer: Value = serde_json::from_str(&text).unwrap();
@@ -65,7 +66,7 @@ fn spoilt(path: &std::path::Path, many: usize) {
 }
 
 #[tokio::test]
-async fn rows_that_can_not_be_read_stop_nobody_else() {
+async fn unreadable_rows_do_not_affect_other_tenants() {
     let folder = Arc::new(folder());
     spoilt(folder.path(), 250);
     let harness = Harness::in_folder(folder).await;
@@ -106,9 +107,9 @@ async fn rows_that_can_not_be_read_stop_nobody_else() {
     assert!(text(&one.body, "/detail").contains("tenantry.tenant/9"), "{one:?}");
 }
 
-/// Tenants that are due after more unreadable rows than one sweep handles are found by the next sweeps.
+/// If more unreadable rows are due than one sweep handles, the next sweeps reach the tenants that are due after them.
 #[tokio::test]
-async fn a_sweep_gets_past_what_can_not_be_read() {
+async fn a_sweep_continues_after_unreadable_rows() {
     let folder = Arc::new(folder());
     spoilt(folder.path(), 250);
     let harness = Harness::in_folder(folder).await;
@@ -121,13 +122,13 @@ async fn a_sweep_gets_past_what_can_not_be_read() {
     .await;
 }
 
-/// Tenants that are due after such rows are reconciled, although they get no wake-up.
+/// Tenants that are due after unreadable rows are reconciled even if they get no wake-up.
 #[tokio::test]
 async fn tenants_after_unreadable_rows_are_reconciled() {
     let folder = Arc::new(folder());
-    // As after going back from a newer version.
+    // As after a downgrade from a newer version of the program.
     spoilt(folder.path(), 1500);
-    // Only the state, without host and queue, so that only the sweep starts passes.
+    // There is no host and no queue, so only the sweep starts reconcile passes.
     let db = Db::open(&folder.path().join("state.redb")).unwrap();
     let fixture = Fixture::new(Speed::Max).await;
     let store: Arc<dyn StateStore> = Arc::new(LocalState::open(db).await.unwrap());

@@ -1,4 +1,4 @@
-//! Update: only what differs is written, and what can't be changed is replaced only with consent.
+//! Update: only what differs is written, and what can't be changed in place is recreated only with consent.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::testkit::{
     request, signup,
 };
 
-/// The changes in the journal after its first `before` lines: the method and the path without its query.
+/// Method and path, without the query, of each change in the journal after its first `before` lines.
 fn changed_since(journal: &Value, before: usize) -> Vec<(String, String)> {
     let after = Value::from(list(journal)[before..].to_vec());
     let short = |line: &Value| {
@@ -44,7 +44,7 @@ async fn an_update_writes_what_differs_and_nothing_else() {
         let after = harness.until_is(sample, "active").await;
         assert_eq!(after["outputs"], before["outputs"], "an update in place keeps every name");
         assert_eq!(kinds(&harness.objects(sample).await), kinds(&held));
-        // Everything that can have tags has them; the name is in the application and its credential.
+        // Everything that can have tags is written; the display name is also in the application and its credential.
         let sent = changed_since(&harness.journal().await, lines);
         let unlike = |(method, path): &&(String, String)| {
             let untouched = ["/roleAssignments/", "/privateDnsZoneGroups/", "/servicePrincipals"];
@@ -59,7 +59,7 @@ async fn an_update_writes_what_differs_and_nothing_else() {
     }
 }
 
-/// What an update of an active tenant's name changes in Azure.
+/// The changes that an update of an active tenant's display name makes in Azure: method and path.
 async fn changed_by_name(name: &str) -> Vec<(String, String)> {
     let harness = Harness::new().await;
     harness.accept(&signup("contoso")).await;
@@ -96,7 +96,7 @@ async fn an_update_scales_the_existing_deployment() {
     assert!(!sent.is_empty() && sent.iter().all(|(_, path)| path.contains("/deployments/main")), "{sent:#?}");
 }
 
-/// A storage account whose kind is a parameter, which Azure can't change afterwards.
+/// A blueprint with a storage account whose kind is a parameter. Azure can't change the kind of an existing account.
 const REPLACEABLE: &str = "
 blueprint: replaceable
 version: 1.0.0

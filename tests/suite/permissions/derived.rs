@@ -1,4 +1,4 @@
-//! The permissions derived from blueprints, and how they are printed.
+//! The permissions that are derived from blueprints, and the formats in which they are printed.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -19,7 +19,7 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("blueprints")
 }
 
-/// All blueprints of the repository: file name and blueprint.
+/// All blueprints of the repository: the file's name without its extension, and the blueprint.
 fn shipped() -> Vec<(String, Blueprint)> {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -69,7 +69,7 @@ fn each_shipped_blueprint_has_its_permissions_printed() {
 }
 
 #[test]
-fn no_action_is_a_wildcard_and_none_is_one_that_is_never_granted() {
+fn derived_actions_have_no_wildcard_and_none_that_is_never_granted() {
     for (name, blueprint) in shipped() {
         let permissions = derive(&[blueprint], &[local_stamp()], &[]).unwrap();
         let actions = permissions.provisioner.names().chain(permissions.remover.names());
@@ -157,7 +157,8 @@ steps:
     );
 }
 
-/// A generic step can't get permissions over others: the blueprint is refused, and nothing is printed for it.
+/// A generic step can't get permissions to change permissions: the blueprint is rejected, and nothing is printed for
+/// it.
 #[test]
 fn a_blueprint_that_needs_what_is_never_granted_has_no_permissions() {
     for of in [
@@ -241,13 +242,13 @@ fn the_bicep_file_is_well_formed() {
 }
 
 #[test]
-fn the_json_is_what_azures_api_takes() {
+fn the_json_has_the_form_of_azures_api() {
     let (text, _) = printed(&["secure-ai-service"], Format::Json, &[]);
     let document: Value = serde_json::from_str(&text).unwrap();
     let definition = &document["roleDefinitions"][0]["properties"];
     assert_eq!(definition["type"], "CustomRole");
     assert_eq!(definition["permissions"][0]["notActions"], serde_json::json!([]));
-    // The auditor only reads, so its assignment needs no condition.
+    // The third assignment is the auditor's, which needs no condition because the auditor only reads.
     let conditions: Vec<&Value> = document["roleAssignments"]
         .as_array()
         .unwrap()

@@ -1,4 +1,5 @@
-//! The derived roles against the simulated Azure, which determines independently what a request requires.
+//! The derived roles are enough and not too much, compared with what the simulated Azure requires for each request.
+//! The simulated Azure determines that independently of the product.
 
 mod graph;
 
@@ -26,7 +27,7 @@ fn blueprint(name: &str) -> Blueprint {
     Blueprint::check(&std::fs::read_to_string(file).unwrap()).unwrap().blueprint
 }
 
-/// Every shipped blueprint in every tier, with every optional feature.
+/// Every shipped blueprint in every tier, with all optional features.
 fn cases() -> Vec<Case> {
     let federated = || {
         json!({
@@ -47,7 +48,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// The update in each lifecycle.
+/// The update that is part of each lifecycle.
 fn change() -> Value {
     request(
         "change",
@@ -57,10 +58,11 @@ fn change() -> Value {
     )
 }
 
-/// Runs a sign-up, a failure that a retry fixes, an update, and a removal with everything purged.
+/// Runs a sign-up, an update, the isolation check of the timer, and a removal in which everything is purged. Returns
+/// the actions that were used.
 async fn live(case: &Case, permissions: &Permissions) -> Used {
     let life = Life::new(case, permissions).await;
-    // The program asks this at its start, as both identities.
+    // Lists the granted permissions as both identities, as the program does when it starts.
     for token in ["provisioner", CLIENT] {
         let url = format!(
             "{}/subscriptions/{}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01",
@@ -88,24 +90,24 @@ async fn live(case: &Case, permissions: &Permissions) -> Used {
 }
 
 #[tokio::test]
-async fn every_life_uses_all_that_is_derived_and_nothing_else() {
+async fn every_lifecycle_uses_exactly_the_derived_permissions() {
     for case in cases() {
         let permissions = case.permissions();
         let used = live(&case, &permissions).await;
         let names = |role: &Role| role.names().map(str::to_lowercase).collect::<BTreeSet<_>>();
         let lower = |used: &BTreeSet<String>| used.iter().map(|a| a.to_lowercase()).collect::<BTreeSet<_>>();
         assert_eq!(used.refused, refused_first(&permissions), "{} {}", case.name, case.tier);
-        // The provisioner's process also runs the isolation check.
+        // The process with the provisioner's identity also runs the isolation check.
         let mut provisioner = names(&permissions.provisioner);
         provisioner.extend(names(&permissions.auditor));
-        // The activity log is read only after drift (tests/suite/drift).
+        // The activity log is read only when drift is found (tests/suite/drift).
         assert!(provisioner.remove(&OPTIONAL.to_lowercase()));
         assert_eq!(lower(&used.provisioner), provisioner, "{} {}", case.name, case.tier);
         assert_eq!(lower(&used.remover), names(&permissions.remover), "{} {}", case.name, case.tier);
     }
 }
 
-/// Actions that are refused at the subscription first, because they are allowed only in the stamp's group.
+/// Actions that are refused once at the subscription, because they are granted only in the stamp's resource group.
 fn refused_first(permissions: &Permissions) -> BTreeSet<String> {
     match permissions.reach {
         Reach::Subscription(_) => BTreeSet::new(),
@@ -115,7 +117,8 @@ fn refused_first(permissions: &Permissions) -> BTreeSet<String> {
     }
 }
 
-/// The verdict of a sign-up's last step with these permissions, and the actions it used.
+/// Signs a tenant up with these permissions. Returns the verdict of the isolation check and the actions that were
+/// used.
 async fn proved(case: &Case, permissions: &Permissions) -> (IsolationVerdict, Used) {
     let life = Life::new(case, permissions).await;
     let status = life.ask(&case.signup()).await;
@@ -136,7 +139,7 @@ async fn an_isolation_check_uses_every_derived_permission_and_needs_each_of_them
         let asked: BTreeSet<String> = used.provisioner.iter().map(|action| action.to_lowercase()).collect();
         for action in permissions.auditor.names().filter(|action| *action != OPTIONAL) {
             assert!(asked.contains(&action.to_lowercase()), "{name}: {action} is not used");
-            // Without strangers no role definition has to be read.
+            // No intruder has a role here, so no role definition has to be read.
             if action == "Microsoft.Authorization/roleDefinitions/read" {
                 continue;
             }
@@ -148,7 +151,7 @@ async fn an_isolation_check_uses_every_derived_permission_and_needs_each_of_them
     }
 }
 
-/// The permissions without one action of one of the roles.
+/// These permissions without one of the actions of the provisioner's or the remover's role.
 fn without(permissions: &Permissions, identity: &str, action: &str) -> Permissions {
     let mut less = permissions.clone();
     let role = if identity == "provisioner" { &mut less.provisioner } else { &mut less.remover };
@@ -156,7 +159,7 @@ fn without(permissions: &Permissions, identity: &str, action: &str) -> Permissio
     less
 }
 
-/// Runs a lifecycle until it stops or is complete.
+/// Signs a tenant up, and removes it if it becomes active.
 async fn until_it_stops(case: &Case, permissions: &Permissions) -> Life {
     let life = Life::new(case, permissions).await;
     if life.ask(&case.signup()).await == Status::Active {
@@ -165,7 +168,8 @@ async fn until_it_stops(case: &Case, permissions: &Permissions) -> Life {
     life
 }
 
-/// Leaves out each action of a case, one at a time. Returns the number of actions.
+/// Runs a lifecycle without each action, one at a time, and asserts that a blocked step names the action. Returns the
+/// number of actions.
 async fn stops_without_any(name: &str, tier: &str) -> usize {
     let case = cases().into_iter().find(|case| case.name == name && case.tier == tier).unwrap();
     let permissions = case.permissions();
@@ -174,7 +178,7 @@ async fn stops_without_any(name: &str, tier: &str) -> usize {
     };
     let mut all = of("provisioner", &permissions.provisioner);
     all.extend(of("remover", &permissions.remover));
-    // The program asks for this at its start only, not in a lifecycle.
+    // The program uses this action only when it starts.
     all.retain(|(_, action)| action != "Microsoft.Authorization/permissions/read");
     for (identity, action) in &all {
         let life = until_it_stops(&case, &without(&permissions, identity, action)).await;
@@ -195,26 +199,26 @@ async fn stops_without_any(name: &str, tier: &str) -> usize {
 }
 
 #[tokio::test]
-async fn without_any_one_action_the_smallest_blueprint_stops_and_names_it() {
+async fn each_missing_action_blocks_the_smallest_blueprint_and_is_named() {
     assert_eq!(stops_without_any("hello", "dedicated").await, 7);
 }
 
 #[tokio::test]
-async fn without_any_one_action_a_language_service_stops_and_names_it() {
+async fn each_missing_action_blocks_a_language_service_and_is_named() {
     assert_eq!(stops_without_any("language-service", "dedicated").await, 19);
 }
 
 #[tokio::test]
-async fn without_any_one_action_a_dedicated_service_stops_and_names_it() {
+async fn each_missing_action_blocks_a_dedicated_service_and_is_named() {
     assert_eq!(stops_without_any("secure-ai-service", "dedicated").await, 47);
 }
 
 #[tokio::test]
-async fn without_any_one_action_a_pooled_service_stops_and_names_it() {
+async fn each_missing_action_blocks_a_pooled_service_and_is_named() {
     assert_eq!(stops_without_any("secure-ai-service", "pooled").await, 16);
 }
 
-/// A tenant that is ready, for attempts to use its identities otherwise.
+/// An active tenant. The tests try to use the product's identities for something else.
 struct Ready {
     life: Life,
     endpoint: String,
@@ -233,7 +237,7 @@ impl Ready {
         Self { life, endpoint, principal }
     }
 
-    /// Sends with a token. Without one, the caller is a person with every permission.
+    /// Sends a request with a token. With an empty token, the caller is a person who has every permission.
     async fn send(
         &self,
         method: reqwest::Method,
@@ -253,7 +257,7 @@ impl Ready {
         (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default())
     }
 
-    /// Tries to create a role assignment under a new name.
+    /// Tries to create a role assignment with a new name.
     async fn grant(
         &self,
         token: &str,
@@ -279,7 +283,7 @@ const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
 const SERVICE: Option<&str> = Some("ServicePrincipal");
 
 #[tokio::test]
-async fn whoever_has_the_provisioners_token_can_not_raise_itself_or_others() {
+async fn the_provisioners_token_can_not_be_used_to_grant_further_permissions() {
     let case =
         cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
     let ready = Ready::new(&case).await;
@@ -308,7 +312,7 @@ async fn whoever_has_the_provisioners_token_can_not_raise_itself_or_others() {
             assert!(message.contains("'Microsoft.Authorization/roleAssignments/write'"), "{what}: {message}");
         }
     }
-    // The refusals have only these reasons: the same assignment without the errors is accepted.
+    // Only these errors caused the refusals: the same assignment without them is accepted, and exists already.
     let (status, body) = ready.grant("provisioner", 50, (endpoint, SCORER_ROLE), (principal, SERVICE)).await;
     assert_eq!((status, &body["error"]["code"]), (409, &json!("RoleAssignmentExists")), "{body}");
 }
@@ -319,7 +323,7 @@ async fn the_removers_token_can_not_delete_what_others_have_granted() {
         cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
     let ready = Ready::new(&case).await;
     let (endpoint, principal) = (ready.endpoint.as_str(), ready.principal.as_str());
-    // A person has assigned another role.
+    // A person has assigned another role to the tenant's principal.
     let (status, body) = ready.grant("", 60, (endpoint, BLOB_READER_ROLE), (principal, SERVICE)).await;
     assert_eq!(status, 201, "{body}");
     let id = body["id"].as_str().unwrap();
@@ -333,7 +337,7 @@ async fn the_removers_token_can_not_delete_what_others_have_granted() {
                 .contains("'Microsoft.Authorization/roleAssignments/delete'")
         );
     }
-    // It can delete its own kind of assignment.
+    // The remover can delete an assignment of the role that the blueprint assigns.
     let (status, _) = ready.send(reqwest::Method::DELETE, id, "", None).await;
     assert_eq!(status, 200);
     let (_, all) = ready
@@ -356,8 +360,9 @@ async fn the_removers_token_can_not_delete_what_others_have_granted() {
     assert_eq!(ready.send(reqwest::Method::DELETE, &own, CLIENT, None).await.0, 200);
 }
 
-/// No condition can restrict the scope of an assignment. If tenants have groups of their own, the permission to assign
-/// covers the whole subscription, and only the blueprint's rules limit assignments. docs/permissions.md says so.
+/// The condition of a role assignment can't restrict the scope at which roles are assigned. If tenants have their own
+/// resource groups, the permission to assign roles covers the whole subscription, and only the blueprint's rules
+/// limit the scope. docs/permissions.md says so.
 #[tokio::test]
 async fn only_the_blueprints_rules_limit_the_scope_of_an_assignment() {
     let case = cases()
@@ -377,10 +382,10 @@ async fn only_the_blueprints_rules_limit_the_scope_of_an_assignment() {
 }
 
 #[tokio::test]
-async fn one_identity_for_everything_needs_no_more() {
+async fn one_identity_for_everything_needs_only_the_derived_permissions() {
     let case = cases().into_iter().find(|case| case.name == "secure-ai-service").unwrap();
     let permissions = case.permissions();
-    // The token of the second identity counts as the first one's because no other identity is known.
+    // No second identity is registered, so the simulated Azure takes both tokens for the first identity's.
     let life = Life::with(&case, access::granted(&permissions, &[local_stamp()], None).unwrap()).await;
     assert_eq!(life.ask(&case.signup()).await, Status::Active, "{:#?}", life.stopped().await);
     assert_eq!(life.ask(&removal("end", "northwind")).await, Status::Deleted, "{:#?}", life.stopped().await);

@@ -1,4 +1,5 @@
-//! The program compares the permissions that it has with those that it needs: by command, and at the start of serving.
+//! The program compares the permissions that are granted to it with those that it needs: with `permissions --held`,
+//! and when serving starts.
 
 use std::{collections::BTreeMap, process::Stdio, sync::Arc};
 
@@ -27,7 +28,7 @@ fn permissions() -> Permissions {
     derive(&[Blueprint::check(DEFAULT).unwrap().blueprint], &[local_stamp()], &[]).unwrap()
 }
 
-/// A strict simulated Azure in which these permissions are held, and the settings to use it.
+/// A simulated Azure that enforces permissions, and the settings with which the program uses it.
 struct StrictCloud {
     environment: BTreeMap<String, String>,
     server: JoinHandle<()>,
@@ -88,7 +89,7 @@ impl StrictCloud {
 }
 
 #[tokio::test]
-async fn the_derived_permissions_are_enough_and_not_too_much() {
+async fn the_derived_permissions_are_neither_too_few_nor_too_many() {
     for remover in [None, Some(CLIENT)] {
         let access = access::granted(&permissions(), &[local_stamp()], remover).unwrap();
         let cloud = StrictCloud::new(access, remover.is_some()).await;
@@ -135,7 +136,7 @@ async fn missing_and_unneeded_permissions_are_named() {
 }
 
 #[tokio::test]
-async fn without_the_permission_to_ask_the_result_is_unknown_and_the_action_is_named() {
+async fn without_the_permission_to_list_permissions_the_result_is_unknown_and_names_the_action() {
     let mut less = permissions();
     less.provisioner.actions.remove("Microsoft.Authorization/permissions/read");
     less.remover.actions.remove("Microsoft.Authorization/permissions/read");
@@ -145,9 +146,10 @@ async fn without_the_permission_to_ask_the_result_is_unknown_and_the_action_is_n
     assert!(said.contains("'Microsoft.Authorization/permissions/read'"), "{said}");
 }
 
-/// The handler logs it and continues: it answers the host, so that no message is dead-lettered.
+/// The handler logs missing permissions and serves all the same: it answers the host, so that no message is
+/// dead-lettered.
 #[tokio::test]
-async fn serving_starts_all_the_same_and_logs_what_is_missing() {
+async fn serving_starts_and_logs_missing_permissions() {
     let action = "Microsoft.Storage/storageAccounts/write";
     let mut less = permissions();
     less.provisioner.actions.remove(action);

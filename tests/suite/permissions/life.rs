@@ -1,4 +1,4 @@
-//! A tenant's whole lifecycle in a simulated Azure that enforces permissions, with two identities or with one.
+//! A tenant's lifecycle in a simulated Azure that enforces permissions, with one or two identities.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -30,11 +30,11 @@ use tenantry_core::{
 
 use crate::testkit::{as_three, fixture::Fixture, judge::list};
 
-/// The client id of the remover.
+/// The client id of the remover, the identity that deletes objects.
 pub(crate) const CLIENT: &str = "22222222-0000-0000-0000-000000000002";
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A blueprint with a tenant's tier, parameters and update.
+/// A blueprint with a tenant's tier and parameters.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) blueprint: Blueprint,
@@ -49,24 +49,24 @@ pub(crate) struct Life {
     settings: Settings,
 }
 
-/// The actions used at Resource Manager, by identity.
+/// The actions of Resource Manager that were used, by identity.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Used {
     pub(crate) provisioner: BTreeSet<String>,
     pub(crate) remover: BTreeSet<String>,
-    /// Refused actions of all identities.
+    /// The actions that were refused, for all identities together.
     pub(crate) refused: BTreeSet<String>,
 }
 
 impl Life {
-    /// A lifecycle with the derived permissions, and the remover as a second identity.
+    /// An environment in which the provisioner and the remover have these permissions.
     pub(crate) async fn new(case: &Case, permissions: &Permissions) -> Self {
         let access = access::granted(permissions, &[local_stamp()], Some(CLIENT)).unwrap();
         Self::with(case, access).await
     }
 
     pub(crate) async fn with(case: &Case, access: Access) -> Self {
-        // So slow that every long-running operation is polled.
+        // Slow enough that every long-running operation is polled at least once.
         let speed = Speed::Factor(30.0);
         let fixture = Fixture::guarded(speed, access).await;
         let url: reqwest::Url = fixture.base().parse().unwrap();
@@ -84,7 +84,7 @@ impl Life {
         Self { fixture, ports, case: case.blueprint.clone(), settings }
     }
 
-    /// Takes in a request and reconciles until nothing is left to do.
+    /// Takes in a request, and reconciles the tenant until its status is settled.
     pub(crate) async fn ask(&self, request: &Value) -> Status {
         let intake = Fixture::intake(&self.ports, &self.case);
         let answer = intake.take_in(request.to_string().as_bytes()).await.unwrap();
@@ -107,13 +107,13 @@ impl Life {
         self.ports.store.load(&id).await.unwrap().unwrap().value
     }
 
-    /// The verdict of the timer, which checks many tenants together.
+    /// The verdict of the isolation check that a timer makes for many tenants at once.
     pub(crate) async fn audit(&self) -> tenantry_core::isolation::IsolationVerdict {
         let scanner = IsolationScanner::new(self.ports.clone(), &Isolation::default());
         scanner.verify(&as_three(self.document().await)).await[0].verdict
     }
 
-    /// The causes of all blocked steps.
+    /// The causes for which steps are blocked.
     pub(crate) async fn stopped(&self) -> Vec<tenantry_core::tenant::Cause> {
         let document = self.document().await;
         let causes = document.steps().values().filter_map(|step| {
@@ -149,7 +149,7 @@ impl Case {
         crate::testkit::request("signup-northwind", "signup", "northwind", spec)
     }
 
-    /// The permissions for this case's tier only.
+    /// The permissions that are derived for the tier of this case only.
     pub(crate) fn permissions(&self) -> Permissions {
         derive(std::slice::from_ref(&self.blueprint), &[local_stamp()], &[self.tier.to_owned()]).unwrap()
     }

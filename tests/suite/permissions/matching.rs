@@ -1,4 +1,4 @@
-//! Wildcards, against a brute-force reference.
+//! Wildcards in actions, compared with a reference implementation that tries everything.
 
 use proptest::prelude::{Strategy as _, any, proptest};
 use tenantry_core::permissions::{
@@ -7,7 +7,7 @@ use tenantry_core::permissions::{
     compare,
 };
 
-/// Whether a pattern matches, by trying how much each `*` takes.
+/// Whether a pattern matches a text, by trying every length for each `*`.
 fn reference(pattern: &[char], text: &[char]) -> bool {
     match (pattern.split_first(), text.split_first()) {
         (None, None) => true,
@@ -31,7 +31,7 @@ proptest! {
         action in "[a-zA-Z./]{1,30}",
         cuts in proptest::collection::vec((0_usize..30, 0_usize..30), 0..4),
     ) {
-        // Any run of characters is replaced by a `*`, once or several times.
+        // Replaces any part of the action by a `*`, one or several times.
         let pattern = cuts.into_iter().fold(action.clone(), |text, (from, length)| {
             let from = from.min(text.len());
             let to = (from + length).min(text.len());
@@ -87,7 +87,7 @@ fn each_roles_not_actions_apply_to_its_own_actions_only() {
         actions: actions.iter().map(|a| (*a).to_owned()).collect(),
         not_actions: not.iter().map(|a| (*a).to_owned()).collect(),
     };
-    // Contributor may not grant; a second role of the same identity may.
+    // The role Contributor excludes the creation of role assignments; a second role of the same identity allows it.
     let contributor = role(&["*"], &["Microsoft.Authorization/*/Write"]);
     let grant = "Microsoft.Authorization/roleAssignments/write";
     let needed = [grant, "Microsoft.Storage/storageAccounts/write"].map(str::to_owned).into();

@@ -1,4 +1,4 @@
-//! A value of a request never becomes more than one segment of an address.
+//! A value of a request is at most one segment of a resource id.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::{plan, with_step};
 const STORAGE: &str = "{ kind: arm, type: Microsoft.Storage/storageAccounts, in: group }";
 const CONTAINER: &str = "{{ steps.it.id }}/blobServices/default/containers/";
 
-/// A blueprint with a storage account and one more step that may use the parameter `x` and the value `v`.
+/// A blueprint with a storage account and a further step, which may use the parameter `x` and the value `v`.
 fn beside_storage(step: &str) -> String {
     let text = with_step(&format!("{STORAGE}\n  more: {step}"));
     text.replace("steps:\n", "values: { v: \"{{ parameters.x }}\" }\nsteps:\n")
@@ -21,7 +21,7 @@ fn in_scope(expression: &str) -> String {
     ))
 }
 
-/// Values that change the address, or are ambiguous.
+/// Values that would change a resource id, or that are ambiguous in it.
 const UNFIT: [&str; 24] = [
     "../../../../../../../../..",
     "..",
@@ -99,7 +99,7 @@ fn a_parameter_that_is_one_segment_or_a_known_id_is_accepted() {
     assert!(plan(&named, "a", json!({"x": "A/B"})).is_ok());
 }
 
-/// The result of an expression is judged, not only its parameters.
+/// The rules apply to the result of an expression, not only to the parameters in it.
 #[test]
 fn an_address_is_judged_after_evaluation() {
     for (expression, x) in [
@@ -126,14 +126,14 @@ fn checks(expression: &str) -> String {
     ))
 }
 
-/// Texts deep in a parameter, and all other texts of a request.
+/// The rules apply to texts deep within a parameter, and to all other texts of a request.
 #[test]
-fn every_text_of_a_request_is_one_segment_or_none() {
+fn every_text_of_a_request_is_at_most_one_segment() {
     let reported = |text: &str, parameters| -> Vec<(String, &'static str)> {
         let faults = plan(text, "a", parameters).map(|plan| shapes(&plan)).unwrap_err();
         faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
     };
-    // The display name has spaces, a tag may have any text.
+    // The display name contains spaces, and a tag may contain any text.
     for (expression, pointer) in [
         ("{{ tenant.displayName }}", "/spec/displayName"),
         ("{{ tenant['displayName'] }}", "/spec"),
@@ -172,7 +172,7 @@ fn a_location_can_not_change_an_address_either() {
     }
 }
 
-/// The number of segments of every id of a plan.
+/// The number of segments of each resource id in a plan.
 fn shapes(plan: &Plan) -> Vec<usize> {
     let fields = plan
         .steps
@@ -185,7 +185,8 @@ fn shapes(plan: &Plan) -> Vec<usize> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Any text as a parameter is refused, or the addresses keep the number of segments in the blueprint.
+    /// Any text as a parameter is rejected, or all resource ids keep the number of segments that the blueprint gives
+    /// them.
     #[test]
     fn any_text_is_refused_or_stays_one_segment(x in prop_oneof!["\\PC{0,12}", "[a-z./%?#\\\\2eE ]{0,10}"]) {
         let text = in_scope("{{ parameters.x }}");

@@ -1,4 +1,4 @@
-//! The differences between two plans.
+//! The differences between two plans of a tenant.
 
 use super::*;
 

@@ -1,4 +1,5 @@
-//! Late values are judged by the same rules as early ones, and so is each request.
+//! Late values, which are known only when other steps are ready, have to follow the same rules as early ones. Each
+//! request is checked before it is sent.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use tenantry_core::{
 
 use super::{plan, with_step};
 
-/// The codes of the rules that a late value violates, once the identity's principal is known.
+/// The codes of the rules that a step's late values violate when the step `identity` has this principal id.
 fn judged(step: &str, principal: &Value) -> Vec<&'static str> {
     let text = with_step(&format!(
         "{step}\n  identity: {{ kind: arm, type: Microsoft.ManagedIdentity/userAssignedIdentities, in: group, outputs: {{ p: /properties/principalId }} }}"

@@ -69,7 +69,7 @@ fn plan(text: &str, tier: &str, parameters: Value) -> Result<Plan, Vec<Fault>> {
     Blueprint::check(text).unwrap().blueprint.plan(&context(tier, parameters))
 }
 
-/// The stamp of the local environment.
+/// The stamp of the local environment, as blueprints read it.
 fn stamp() -> Value {
     const SUB: &str = "/subscriptions/00000000-0000-0000-0000-00000000a001";
     let shared = format!("{SUB}/resourceGroups/rg-tenantry-stamp/providers");
@@ -118,7 +118,7 @@ fn a_small_plan_is_made_and_rendered() {
 }
 
 #[test]
-fn the_default_blueprint_is_good_and_plans_both_tiers() {
+fn the_default_blueprint_is_valid_and_plans_both_tiers() {
     let checked = Blueprint::check(DEFAULT).unwrap_or_else(|findings| panic!("{findings:#?}"));
     assert_eq!(checked.warnings, []);
     for (tier, steps) in [("dedicated", 18), ("pooled", 10)] {
@@ -127,7 +127,7 @@ fn the_default_blueprint_is_good_and_plans_both_tiers() {
     }
 }
 
-/// Runs `tenantry plan` on a message. Returns the exit code and the output.
+/// Runs `tenantry plan` for a message. Returns the exit code and the output.
 fn command(message: &Value, json: bool, dot: bool) -> (String, String) {
     let folder = tempfile::tempdir().unwrap();
     let tenant = folder.path().join("signup.json");
@@ -174,9 +174,9 @@ fn the_command_reports_all_faults_of_a_request() {
     insta::assert_snapshot!("unknown_tier", command(&signup("golden", json!({})), false, false).1);
 }
 
-/// A redirect address is unambiguous and names its host in full.
+/// A redirect address is unambiguous and contains the full name of its host.
 #[test]
-fn redirect_addresses_are_written_out() {
+fn redirect_addresses_name_their_host_in_full() {
     let planned = |address: &str| {
         let parameters = json!({"redirectUris": ["https://app.contoso.com/auth", address]});
         command(&signup("dedicated", parameters), false, false)
@@ -218,7 +218,7 @@ fn codes(result: Result<Plan, Vec<Fault>>) -> Vec<(String, &'static str)> {
     result.unwrap_err().into_iter().map(|fault| (fault.pointer, fault.code)).collect()
 }
 
-/// A blueprint with a group, one more step and the parameter `x`.
+/// A blueprint with the step `group`, the given step `it` and the parameter `x`.
 fn with_step(step: &str) -> String {
     format!(
         "blueprint: t\nversion: 1.0.0\nschema: tenantry.blueprint/1\ntiers: [a, b]\nparameters:\n  x: {{ type: string, default: x }}\nsteps:\n  group: {{ kind: arm, type: Microsoft.Resources/resourceGroups, when: tenant.tier == 'a' }}\n  it: {step}\nexports: {{ x: \"{{{{ parameters.x }}}}\" }}\n"

@@ -1,4 +1,5 @@
-//! Plans in documents: a plan is written exactly as it was read, and fields that don't fit their kind are not read.
+//! Plans in documents: a plan is written exactly as it was read, and a step whose fields do not fit its kind is not
+//! read.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use tenantry_core::{
 
 use super::{SMALL, context, stamp, with_step};
 
-/// The stored layout of a planned step, defined independently of the product.
+/// The stored form of a planned step, defined here independently of the product.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
@@ -27,7 +28,7 @@ struct Stored {
     digest: String,
 }
 
-/// The required and the optional members of the fields of each kind.
+/// The required and the optional members of `fields` for each kind of step.
 fn members(kind: &str) -> (&'static [&'static str], &'static [&'static str]) {
     match kind {
         "arm" => (&["apiVersion", "body", "id", "type"], &[]),
@@ -42,7 +43,7 @@ fn members(kind: &str) -> (&'static [&'static str], &'static [&'static str]) {
     }
 }
 
-/// One plan for every tier of every blueprint.
+/// The plans of all blueprints, one for each tier.
 fn plans() -> Vec<Plan> {
     let texts = [
         include_str!("../../../blueprints/hello.yaml"),
@@ -93,9 +94,9 @@ fn a_stored_plan_is_written_as_it_was_read() {
     assert_eq!(kinds.len(), 8, "{kinds:?}");
 }
 
-/// The digest covers the stored fields, so that the objects of a tenant of an earlier version are not written again.
+/// The digest covers the stored fields, so that steps which an earlier version has planned are not written again.
 #[test]
-fn digests_are_over_the_stored_layout() {
+fn digests_cover_the_stored_layout() {
     let steps = plans().into_iter().flat_map(|plan| plan.steps);
     let early: Vec<_> = steps.filter(|(_, step)| !step.desired.is_late()).collect();
     assert!(early.len() > 20);
@@ -144,8 +145,8 @@ fn unknown_members_in_fields_are_kept() {
     assert_eq!(serde_json::from_str::<Value>(&tenant.to_json().unwrap()).unwrap(), document);
 }
 
-/// Earlier versions planned an assignment without a principal, and its step was blocked. Such a tenant can still be
-/// changed and removed.
+/// Earlier versions planned a role assignment without a principal, and its step was blocked. A tenant with such a
+/// plan can still be changed and removed.
 #[test]
 fn an_invalid_grant_of_an_earlier_version_is_read_and_its_step_refused() {
     let document: Value = serde_json::from_str(include_str!("../../fixtures/tenant-v1.json")).unwrap();
@@ -164,7 +165,8 @@ fn an_invalid_grant_of_an_earlier_version_is_read_and_its_step_refused() {
     }
 }
 
-/// What would block a step permanently is refused before anything exists. The faults are in the order of step names.
+/// Values that would block a step for good are rejected before anything is created. The faults are in the order of
+/// step names.
 #[test]
 fn expressions_that_yield_no_text_are_refused_at_planning_with_all_other_faults() {
     let nobody = |principal: &str, role: &str| {

@@ -1,4 +1,4 @@
-//! Tenants in the simulated Azure, provisioned by the reconciler.
+//! Several tenants in the simulated Azure, provisioned by the reconciler.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ use tenantry_core::{
 
 use crate::testkit::{fixture::Fixture, request};
 
-/// The page size for reading the store's lists.
+/// More tenants than a test has, so that one page of the store contains all of them.
 const ALL: usize = 1000;
 
 pub(crate) struct Fleet {
@@ -31,7 +31,7 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Provisions this many active pooled tenants: `t-000`, `t-001`, ...
+    /// Provisions `count` active pooled tenants: `t-000`, `t-001` and so on.
     pub(crate) async fn new(count: usize) -> Self {
         let fixture = Fixture::new(Speed::Max).await;
         let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
@@ -67,7 +67,7 @@ impl Fleet {
         self.fixture.ports.store.load(&id.parse().unwrap()).await.unwrap().unwrap().value
     }
 
-    /// The reports on all tenants, by id.
+    /// Checks the isolation of all tenants, and returns the reports by tenant id.
     pub(crate) async fn verified(&self) -> BTreeMap<String, IsolationReport> {
         self.verified_in(&self.fixture.ports, &self.tenants().await).await
     }
@@ -93,7 +93,7 @@ impl Fleet {
         assert!(answer.status().is_success(), "{path} {body}: {}", answer.status());
     }
 
-    /// Makes a tenant's service behave differently from Azure's.
+    /// Makes a tenant's service accept or reject calls that a service of Azure would not.
     pub(crate) async fn flaw(&self, tenant: &str, mut flaw: Value) {
         let url = self.tenant(tenant).await.exports["endpointUrl"].as_str().unwrap().to_owned();
         let host = url.strip_prefix("https://").unwrap().split('/').next().unwrap().to_owned();
@@ -105,7 +105,7 @@ impl Fleet {
         self.change("DELETE", "/_sim/flaws", &Value::Null).await;
     }
 
-    /// The fixture's ports, with a prober that replaces some answers.
+    /// The fixture's ports with a prober whose answer is replaced where `bend` returns one.
     pub(crate) fn calling(
         &self,
         bend: impl Fn(&Credential) -> Option<Result<Scored, String>> + Send + Sync + 'static,
@@ -118,7 +118,7 @@ impl Fleet {
 
 type Bend = Box<dyn Fn(&Credential) -> Option<Result<Scored, String>> + Send + Sync>;
 
-/// A prober that replaces the answers to some calls and records every token.
+/// A prober that replaces the answers to some calls, and records the token of every call.
 pub(crate) struct Bent {
     inner: Arc<dyn Prober>,
     bend: Bend,
@@ -154,12 +154,12 @@ impl Prober for Bent {
     }
 }
 
-/// The tenants with this verdict.
+/// The ids of the tenants with this verdict.
 pub(crate) fn with(reports: &BTreeMap<String, IsolationReport>, verdict: IsolationVerdict) -> Vec<&str> {
     reports.iter().filter(|(_, report)| report.verdict == verdict).map(|(id, _)| id.as_str()).collect()
 }
 
-/// All gaps and findings, for a failed test.
+/// All gaps and findings, for the message of a failed assertion.
 pub(crate) fn why(reports: &BTreeMap<String, IsolationReport>) -> String {
     let lines = reports.values().flat_map(|report| {
         let gaps = report.gaps.iter().map(|gap| format!("{}: {}", report.tenant_id, gap.why));

@@ -1,4 +1,4 @@
-//! Only services of tenants are called, whatever URL a resource shows; only the head of an answer is read.
+//! The prober calls only services of tenants, whatever URL a resource shows, and reads only the start of an answer.
 
 use azure_sim::Speed;
 use serde_json::json;

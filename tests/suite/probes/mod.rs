@@ -1,4 +1,5 @@
-//! The probes: services in the simulated Azure are called as their tenants and as strangers.
+//! The isolation check by calls: services in the simulated Azure are called as their tenants, as other tenants and
+//! without a valid token.
 
 mod fleet;
 mod guard;
@@ -22,7 +23,7 @@ fn of_kind(report: &IsolationReport, kind: ProbeKind) -> Vec<&Probe> {
 }
 
 #[tokio::test]
-async fn two_hundred_tenants_are_checked_and_a_service_that_accepts_a_stranger_is_named_with_the_stranger() {
+async fn two_hundred_tenants_are_checked_and_a_finding_names_the_service_and_the_accepted_caller() {
     const COUNT: usize = 200;
     let fleet = Fleet::new(COUNT).await;
     let reports = fleet.verified().await;
@@ -49,7 +50,7 @@ async fn two_hundred_tenants_are_checked_and_a_service_that_accepts_a_stranger_i
     let finding = &reports["t-077"].findings[0];
     assert_eq!(finding.code, "probe-accepted");
     assert_eq!(finding.says, "the token of t-076 was accepted at the service of t-077 (HTTP 200)");
-    // A token that its own service rejects is not tried at others.
+    // A token that is rejected by its own tenant's service is not used to call other services.
     let by: BTreeSet<&str> = of_kind(&reports["t-151"], ProbeKind::OtherTenant)
         .iter()
         .map(|probe| probe.by.as_ref().unwrap().as_str())
@@ -58,7 +59,7 @@ async fn two_hundred_tenants_are_checked_and_a_service_that_accepts_a_stranger_i
 }
 
 #[tokio::test]
-async fn each_way_of_accepting_strangers_is_found_at_its_tenant() {
+async fn every_kind_of_wrongly_accepted_call_is_found_at_its_tenant() {
     let fleet = Fleet::new(3).await;
     let flaws = [
         ("any-token", "the token of t-000 was accepted at the service of t-001 (HTTP 200)"),
@@ -87,19 +88,19 @@ async fn each_way_of_accepting_strangers_is_found_at_its_tenant() {
         assert!(findings.iter().all(|one| one.code == "probe-accepted"), "{flaw}");
         assert!(findings.iter().any(|one| one.says == says), "{flaw}: {findings:#?}");
         assert_eq!(findings.len(), if flaw == "any-token" { 2 } else { 1 }, "{flaw}: {findings:#?}");
-        // A failure of the model on a stranger's input counts as accepted too.
+        // If the model fails on the input of a call that should be rejected, the call was accepted all the same.
         fleet.flaw("t-001", json!({"accepts": [flaw], "is": "model-fails"})).await;
         let reports = fleet.verified().await;
         assert_eq!(with(&reports, IsolationVerdict::Violated), ["t-001"], "{flaw}: {}", why(&reports));
         fleet.mend().await;
     }
-    // Two flaws together hide nothing: the accepted stranger is reported although the tenant itself is rejected.
+    // A failure of the model alone is no violation: the service has accepted the call of its own tenant.
     fleet.flaw("t-001", json!({"is": "model-fails"})).await;
     let reports = fleet.verified().await;
     assert_eq!(with(&reports, IsolationVerdict::Verified).len(), 3, "{}", why(&reports));
 }
 
-/// Asserts that only this tenant is inconclusive, because it has no positive control.
+/// Asserts that only this tenant is inconclusive, because its service did not accept the tenant's own call.
 #[track_caller]
 fn lacks_its_control(
     reports: &std::collections::BTreeMap<String, IsolationReport>,
@@ -212,8 +213,8 @@ async fn a_single_tenant_is_called_with_the_next_ones_token_if_there_is_one() {
             of_kind(report, ProbeKind::OtherTenant).iter().map(|probe| probe.by.clone()).collect();
         assert_eq!(by, [Some(next.parse().unwrap())]);
     }
-    // A tenant whose token is rejected by its own service is skipped. If no other token is left, this tenant has no
-    // gap.
+    // If a tenant's token is rejected by its own service, the next tenant's token is used. If no usable token is
+    // left, that is not a gap.
     fleet.flaw("t-001", json!({"is": "refuses"})).await;
     let first = fleet.tenant("t-000").await;
     let reports = fleet.verified_in(&fleet.fixture.ports, std::slice::from_ref(&first)).await;
@@ -230,9 +231,9 @@ async fn a_single_tenant_is_called_with_the_next_ones_token_if_there_is_one() {
     assert!(of_kind(&reports["t-000"], ProbeKind::OtherTenant).is_empty());
 }
 
-/// Tokens and keys are in no log, report, page, history or document.
+/// Tokens and keys appear in no log, report, page, history or document.
 #[tokio::test]
-async fn no_token_and_no_key_is_ever_shown() {
+async fn no_token_or_key_appears_in_any_output() {
     let (log, _guard) = Log::listen_to_everything();
     let fleet = Fleet::new(2).await;
     fleet.flaw("t-000", json!({"is": "down"})).await;
@@ -270,7 +271,7 @@ async fn no_token_and_no_key_is_ever_shown() {
 }
 
 #[test]
-fn pairs_are_a_ring_of_good_tokens_and_some_by_the_seed() {
+fn pairs_are_a_ring_of_usable_tokens_and_some_that_the_seed_draws() {
     assert_eq!(pairs(&[], 1), []);
     assert_eq!(pairs(&[true], 1), []);
     assert_eq!(pairs(&[true, false], 1), [(0, 1)]);

@@ -1,5 +1,5 @@
-//! A whole deployment on loopback: the simulated Azure with its queues, Azurite, the embedded host, and the program as
-//! the host's child process.
+//! A complete deployment on the loopback interface: the simulated Azure with its queues, Azurite, the embedded host,
+//! and the program as the host's child process.
 
 use std::{
     collections::BTreeMap,
@@ -42,25 +42,26 @@ use crate::testkit::{
     removal, repository, request, signup, until,
 };
 
-/// The client id of the identity that deletes.
+/// The client id of the remover, the identity that deletes objects.
 const REMOVER: &str = "22222222-2222-3333-4444-555555555555";
 
-/// What differs from the defaults in a test.
+/// What a test changes in its deployment.
 #[derive(Default)]
 pub(crate) struct Settings {
-    /// Every tenth answer of the state store is bad.
+    /// Whether one of ten answers of the state store is replaced or dropped.
     pub(crate) fault_proxy: bool,
-    /// The handler is killed during the first deliveries of these messages.
+    /// The handler is killed during the first delivery of the messages with these numbers.
     pub(crate) kills: &'static [u64],
-    /// The log level.
+    /// The program's log level; `None` for the default.
     pub(crate) log: Option<&'static str>,
-    /// How long an invocation waits for operations, in seconds; the default is 1.
+    /// How many seconds an invocation waits for operations; `None` for 1.
     pub(crate) wait_budget: Option<&'static str>,
-    /// A folder with an unpacked package to start; otherwise the program under test.
+    /// The folder with an unpacked package to start; `None` to start the program under test.
     pub(crate) package: Option<PathBuf>,
-    /// The simulated Azure's speed; the default is 200.
+    /// The speed of the simulated Azure; `None` for 200.
     pub(crate) speed: Option<&'static str>,
-    /// The program has exactly the settings of `local.settings.sample.json`, but for the ports and the tables' prefix.
+    /// Whether the program has exactly the settings of `local.settings.sample.json`, except for the ports and the
+    /// prefix of the tables.
     pub(crate) sample: bool,
 }
 
@@ -83,7 +84,7 @@ impl Drop for TestDeployment {
     }
 }
 
-/// The address of Azurite, which `cargo xtask test` passes.
+/// The URL of Azurite, which `cargo xtask test` passes.
 #[expect(clippy::disallowed_methods, reason = "it holds the address of Azurite")]
 pub(crate) fn azurite() -> Url {
     let address = std::env::var("TENANTRY_TEST_AZURITE");
@@ -91,7 +92,7 @@ pub(crate) fn azurite() -> Url {
     address.parse().unwrap()
 }
 
-/// A prefix that no other deployment has.
+/// A prefix for table names that no other deployment has.
 pub(crate) fn table_prefix(folder: &TempDir) -> String {
     let name: String = folder.path().to_string_lossy().chars().filter(char::is_ascii_alphanumeric).collect();
     format!("p{}x{}", std::process::id(), &name[name.len() - 6..])
@@ -105,7 +106,7 @@ impl TestDeployment {
         let queue = queue.unwrap();
         let now = Arc::new(|| SystemClock.now());
         let cloud = CloudSettings::new(folder.path().join("azure.redb"), now.clone());
-        // With least privilege, and deletions as a second identity.
+        // The simulated Azure enforces least privilege; a second identity deletes, except with the sample's settings.
         let blueprint = Blueprint::check(DEFAULT).unwrap().blueprint;
         let remover = (!settings.sample).then_some(REMOVER);
         let access = access::least(&[blueprint], &[local_stamp()], remover).unwrap();
@@ -120,7 +121,7 @@ impl TestDeployment {
             true => sample(&url, &identity_header, folder.path()),
             false => environment(&url, &identity_header, &fault_proxy.url, &prefix, settings.log),
         };
-        // In addition to the sample, because all deployments share one Azurite.
+        // Not in the sample, but needed here because all deployments share one Azurite.
         environment.insert("TENANTRY_TABLE_PREFIX".to_owned(), prefix.clone());
         if let Some(wait_budget) = settings.wait_budget {
             environment.insert("TENANTRY_INLINE_WAIT".to_owned(), wait_budget.to_owned());
@@ -162,7 +163,7 @@ impl TestDeployment {
         }
     }
 
-    /// Sends requests to the queue with the program itself, as an operator does.
+    /// Sends requests to the queue with `tenantry submit`, as an operator does.
     async fn submit(&self, requests: &[Value]) {
         let folder = self.folder.path();
         let mut files = Vec::new();
@@ -176,7 +177,7 @@ impl TestDeployment {
             command.arg("submit").arg("--queue").args(&files).envs(&self.environment).stdin(Stdio::null());
             command.current_dir(folder);
             let sent = command.output().await.unwrap();
-            // If the namespace fails, the operator repeats; a request that arrives twice is one request all the same.
+            // If sending fails, the operator repeats it; a request that arrives twice has an effect only once.
             match sent.status.success() {
                 true => Ok(()),
                 false => Err(json!(String::from_utf8_lossy(&sent.stderr))),
@@ -203,7 +204,7 @@ impl TestDeployment {
         self.client.get(url).send().await.unwrap().json().await.unwrap()
     }
 
-    /// The tenant's view; `Null` while the host has no handler, e.g. after a kill.
+    /// A tenant as the HTTP API shows it; `Null` while the host has no handler, for example after a kill.
     pub(crate) async fn tenant(&self, name: &str) -> Value {
         let answer = self.client.get(format!("{}/api/tenants/{name}", self.base)).send().await.unwrap();
         answer.json().await.unwrap_or_default()
@@ -228,7 +229,7 @@ impl TestDeployment {
         .await;
     }
 
-    /// Waits until an event of that type was published for the tenant. Returns all of the tenant's events.
+    /// Waits until an event of this type is published for the tenant. Returns all events of the tenant.
     pub(crate) async fn until_published(&self, name: &str, kind: &str) -> Vec<Value> {
         until(&format!("{kind} of {name} to be published"), async || {
             let events = self.sim(&format!("events?tenant={name}")).await;
@@ -253,25 +254,25 @@ impl TestDeployment {
         self.fault_proxy.spoilt()
     }
 
-    /// The journal's lines with that status and that text in their path.
+    /// The lines of the journal with this status whose path contains `path`.
     pub(crate) async fn journalled(&self, status: u64, path: &str) -> Vec<Value> {
         let journal = self.sim("journal").await;
         let lines = list(&journal).iter();
         lines.filter(|line| line["status"] == status && text(line, "/path").contains(path)).cloned().collect()
     }
 
-    /// The secret that the identity endpoint requires; it is in the settings.
+    /// The secret that the simulated identity endpoint requires; the program gets it as a setting.
     pub(crate) fn identity_header(&self) -> &str {
         &self.identity_header
     }
 
-    /// The URL to which the host posts.
+    /// The URL to which the host posts invocations.
     pub(crate) fn handler_url(&self) -> Url {
         self.host.handler_url().unwrap().parse().unwrap()
     }
 
     /// Sends SIGTERM to the handler, as the platform does before it removes an instance, and waits until the process
-    /// has ended. Returns how long that took. The host starts another one.
+    /// has ended. Returns how long that took. The host then starts another handler.
     pub(crate) async fn terminate(&self) -> Duration {
         let process = std::fs::read_to_string(self.folder.path().join("processes")).unwrap();
         let process = process.lines().last().unwrap().to_owned();
@@ -288,12 +289,12 @@ impl TestDeployment {
         Duration::try_from(SystemClock.now().duration_since(at)).unwrap()
     }
 
-    /// How many times the handler was started, once it is ready.
+    /// Waits until the handler is ready, and returns how many handlers the host has started.
     pub(crate) async fn handler_life(&self) -> u64 {
         until("the handler to be ready", async || self.host.handler_life().ok_or(Value::Null)).await
     }
 
-    /// The number of tenants, and the process that holds the lease of each leased tenant.
+    /// The number of tenants, and for each leased tenant the process that holds the lease.
     pub(crate) async fn held(&self) -> (usize, Vec<String>) {
         let (tenants, _) = Listed::sorted_out(self.store.list(None, 1000).await.unwrap());
         let holders = tenants.iter().filter_map(|tenant| Some(tenant.lease()?.holder.clone()));
@@ -301,14 +302,14 @@ impl TestDeployment {
         (tenants.len(), holders.map(process).collect())
     }
 
-    /// Sends a request over HTTP.
+    /// Sends a request over HTTP, which must be accepted.
     pub(crate) async fn post(&self, request: &Value) {
         let posted =
             self.client.post(format!("{}/api/tenants", self.base)).json(request).send().await.unwrap();
         assert_eq!(posted.status().as_u16(), 202, "{}", posted.text().await.unwrap());
     }
 
-    /// Everything that is logged, stored or published, by name.
+    /// Everything that is logged, stored or published about a tenant, with the name of each output.
     pub(crate) async fn sinks(&self, name: &str) -> Vec<(&'static str, String)> {
         let document = self.store.load(&name.parse().unwrap()).await.unwrap().unwrap().value;
         vec![
@@ -322,7 +323,7 @@ impl TestDeployment {
     }
 }
 
-/// Serves an app on a free port.
+/// Serves a router on a free port. Returns its URL.
 pub(crate) async fn serve(router: axum::Router) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -361,8 +362,8 @@ pub(crate) fn environment(
     settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
-/// The values of `local.settings.sample.json`, with the ports of this deployment and the secret that `tenantry cloud`
-/// prints. The stamps file is where that command puts it.
+/// The values of `local.settings.sample.json` with the ports of this deployment and the secret of the identity
+/// endpoint, which `tenantry cloud` prints. The file with the stamps is where that command writes it.
 fn sample(cloud: &str, identity_header: &str, folder: &Path) -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(repository().join("local.settings.sample.json")).unwrap();
     let tables = azurite();
@@ -376,8 +377,8 @@ fn sample(cloud: &str, identity_header: &str, folder: &Path) -> BTreeMap<String,
     values
 }
 
-/// A script that starts the program with both outputs in a log file, and optionally appends its process id to another
-/// file.
+/// Writes a script that starts the program with both outputs appended to a log file. If `processes` is given, the
+/// script appends its process id to that file.
 pub(crate) fn logged(folder: &Path, processes: Option<&Path>) -> PathBuf {
     let name = processes.and_then(Path::file_name).unwrap_or_default().to_string_lossy();
     let script = folder.join(format!("tenantry{name}.sh"));

@@ -24,7 +24,7 @@ pub(crate) struct FaultProxy {
 struct Inner {
     client: reqwest::Client,
     target: Url,
-    /// One of this many answers is bad; 0 means none.
+    /// One of this many answers is replaced or dropped; 0 means none.
     one_of: u64,
     requests: AtomicU64,
     spoilt: AtomicU64,
@@ -67,7 +67,7 @@ async fn pass_on(State(inner): State<Arc<Inner>>, request: Request) -> Response 
     match inner.spoilt.fetch_add(1, Ordering::Relaxed) % 3 {
         0 => (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")]).into_response(),
         1 => {
-            // The request is carried out, and the answer is lost.
+            // The request is carried out, and its answer is lost.
             forward(&inner, request).await;
             cut()
         }
@@ -94,7 +94,7 @@ async fn forward(inner: &Inner, request: Request) -> Response {
     response.body(Body::from(answer.bytes().await.unwrap())).unwrap()
 }
 
-/// The connection ends without an answer.
+/// An answer whose connection breaks before the answer is complete.
 fn cut() -> Response {
     let error = std::io::Error::other("cut");
     Response::new(Body::from_stream(futures_util::stream::once(async { Err::<axum::body::Bytes, _>(error) })))

@@ -1,7 +1,7 @@
-//! The whole production path on loopback: the embedded host runs the program with the settings for Azure, against the
-//! simulated Azure and Azurite.
+//! The whole production path on the loopback interface: the embedded host runs the program with the settings for
+//! Azure, against the simulated Azure and Azurite.
 //!
-//! Ignored by default because these tests need Azurite: `cargo xtask test` starts it and runs them.
+//! Ignored by default, because these tests need Azurite: `cargo xtask test` starts it and runs them.
 
 pub(crate) mod deployment;
 pub(crate) mod fault_proxy;
@@ -20,8 +20,8 @@ fn names(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("tenant-{number:02}")).collect()
 }
 
-/// Asserts that all tenants become ready, with their events, nothing is made twice, and no token goes to a wrong
-/// service.
+/// Asserts that all tenants become active with their events, that nothing is created twice, and that no service
+/// rejects a token.
 async fn all_get_ready(deployment: &TestDeployment) {
     let names = names(TENANTS);
     deployment.sign_up(&names).await;
@@ -32,7 +32,7 @@ async fn all_get_ready(deployment: &TestDeployment) {
     }
     nothing_was_made_twice(&deployment.sim("journal").await, usize::MAX);
     let mut unauthorised = deployment.journalled(401, "/").await;
-    // The isolation check makes calls that services must reject.
+    // The isolation check makes calls that services have to reject.
     unauthorised.retain(|line| line["path"] != "/score");
     assert_eq!(unauthorised, Vec::<Value>::new());
 }
@@ -82,7 +82,7 @@ async fn a_handler_that_is_killed_repeatedly_loses_no_tenant() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Azurite: `cargo xtask test` brings it"]
 async fn a_handler_releases_all_leases_within_five_seconds_of_sigterm() {
-    // Operations that take minutes, and a longer wait budget than the platform's grace period.
+    // Operations take minutes, and the wait budget is longer than the platform's shutdown grace period.
     let settings = Settings { wait_budget: Some("120"), speed: Some("1"), ..Settings::default() };
     let deployment = TestDeployment::new(settings).await;
     deployment.sign_up(&names(6)).await;
@@ -94,7 +94,7 @@ async fn a_handler_releases_all_leases_within_five_seconds_of_sigterm() {
     let life = deployment.handler_life().await;
     let took = deployment.terminate().await;
     assert!(took.as_secs_f64() < 5.0, "{took:?}");
-    // The host has started another handler, which may have leased some of them by now.
+    // The host has started another handler, which may have leased some of the tenants by now.
     let (tenants, holders) = deployment.held().await;
     assert_eq!(tenants, 6);
     let stayed: Vec<_> = holders.iter().filter(|holder| ended.contains(holder)).collect();
@@ -104,9 +104,9 @@ async fn a_handler_releases_all_leases_within_five_seconds_of_sigterm() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Azurite: `cargo xtask test` brings it"]
-async fn a_whole_lifecycle_with_exactly_the_sample_of_local_settings() {
+async fn a_lifecycle_succeeds_with_exactly_the_sample_of_local_settings() {
     let deployment = TestDeployment::new(Settings { sample: true, ..Settings::default() }).await;
-    // Over HTTP, where no pass runs in the same invocation, and by queue.
+    // One sign-up comes over HTTP, where no pass runs in the same invocation; the other one comes through the queue.
     let spec = signup("tailspin")["spec"].clone();
     deployment.post(&request("signup-http", "signup", "by-http", spec)).await;
     deployment.sign_up(&names(1)).await;
@@ -125,7 +125,7 @@ async fn a_whole_lifecycle_with_exactly_the_sample_of_local_settings() {
     assert_eq!(deployment.journalled(201, "/tenant-wakeups/messages").await, Vec::<Value>::new());
 }
 
-/// Secrets in the forms in which services write them.
+/// Secrets in the forms in which services write them into answers.
 const CANARIES: [&str; 5] = [
     "canaryAccountKey0123456789abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ==",
     "canary-password-7Q~abc",
@@ -133,11 +133,11 @@ const CANARIES: [&str; 5] = [
     "canarysig%2Babcdef",
     "canary-connection-secret",
 ];
-/// The beginning of each token of the simulated Azure, and of Azurite's well-known key.
+/// The starts of every token of the simulated Azure, and of Azurite's well-known key.
 const BEGINNINGS: [&str; 2] =
     ["eyJhdWQiOiJodHRwczov", "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6"];
 
-/// An error of Azure's with secrets in it.
+/// An error of Azure that contains all these secrets.
 fn leaky_error(code: &str) -> Value {
     let [key, password, token, signature, connection] = CANARIES;
     json!({"error": {
@@ -163,7 +163,7 @@ async fn no_secret_is_in_any_log_event_row_or_document() {
     deployment.until_published("contoso", "tenant.provision.succeeded").await;
     let mut sinks = deployment.sinks("contoso").await;
 
-    // A permanent error is reported at once.
+    // A permanent error, which is reported at once.
     let answer = json!({"status": 400, "body": leaky_error("InvalidRequestContent")});
     deployment.fault(json!({"match": {"pathContains": "vaults", "method": "PUT"}, "answer": answer})).await;
     deployment.sign_up(&["fabrikam".to_owned()]).await;

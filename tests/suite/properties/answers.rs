@@ -1,4 +1,4 @@
-//! The answers of a service, chosen by a number.
+//! The answers of a service to an act of the engine, chosen by a number.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tenantry_core::{
 
 use crate::testkit::CLASSES;
 
-/// One of the answers that an act can get.
+/// One of the possible answers to an act: `what` chooses it, `deleting` says whether the step is marked for deletion.
 pub(crate) fn answer(act: Act, deleting: bool, what: u8) -> Event {
     let after = (what.is_multiple_of(5)).then(|| Duration::from_secs(u64::from(what)));
     let failed = || {

@@ -1,9 +1,9 @@
-//! Properties of every game.
+//! Properties of the engine that every game has to fulfil.
 
 use super::*;
 
-/// Every event in every state, with every history of the step: the result is in the table, or a typed error and no
-/// change.
+/// Every event in every state of a step, with every history: the next state is in the reference table, or the event
+/// is a typed error that changes nothing.
 #[test]
 fn every_event_in_every_state_is_in_the_table() {
     let (mut taken, mut refused) = (0, 0);
@@ -23,7 +23,7 @@ fn every_event_in_every_state_is_in_the_table() {
 proptest! {
     #![proptest_config(same_cases(2000))]
 
-    /// No order of events violates the rules, and once all requests succeed there is an outcome.
+    /// No order of events violates the rules, and there is an outcome once all requests succeed.
     #[test]
     fn no_order_of_events_violates_the_rules(plan in plan(), moves in moves()) {
         let mut game = Game::new(&plan);
@@ -36,7 +36,7 @@ proptest! {
         prop_assert_eq!(outcome, expected);
     }
 
-    /// Any sequence of events, expected or not, follows the table.
+    /// Any sequence of events, expected or not, follows the reference table.
     #[test]
     fn any_sequence_follows_the_table(
         deleting in any::<bool>(),
@@ -50,9 +50,9 @@ proptest! {
         }
     }
 
-    /// Repeating an update reads everything and changes nothing.
+    /// Repeating an update reads all steps and changes nothing.
     #[test]
-    fn planning_again_changes_nothing(first in plan(), second in plan()) {
+    fn repeating_an_update_changes_nothing(first in plan(), second in plan()) {
         let mut game = Game::new(&first);
         prop_assert_eq!(game.heal(), Outcome::Ready);
         for text in [&second, &second] {
@@ -75,7 +75,7 @@ proptest! {
         prop_assert_eq!(&lasting(&game.tenant), &before);
     }
 
-    /// Each failing step is tried a bounded number of times, however its failures are mixed.
+    /// A step whose requests fail is tried a bounded number of times, whatever the class of the failure.
     #[test]
     fn no_step_is_retried_forever(class in 0..11_usize, taken_on in any::<bool>(), seen in any::<bool>()) {
         let mut game = Game::new("only");

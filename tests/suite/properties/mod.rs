@@ -1,7 +1,7 @@
 //! Properties of the engine that hold for every order of events.
 //!
-//! A game is a small plan and a list of moves. Moves are those of a reconciler (start a decided act, get an answer, let
-//! time pass) and external ones (another desired state, an answer that comes too late). The answers are random.
+//! A game is a small plan and a list of random moves. Some are the reconciler's (start a decided act, get an answer,
+//! let time pass), others come from outside (another desired state, an answer that comes too late).
 
 mod answers;
 mod games;
@@ -27,7 +27,8 @@ use tenantry_core::{
 use crate::{engine::plans, testkit::same_cases};
 use answers::answer;
 
-/// A plan of up to six steps. Each needs some of those before it; values and ids change between plans.
+/// The text of a plan with up to six steps. Each step depends on some of the steps before it. Values and ids differ
+/// between plans.
 fn plan() -> impl Strategy<Value = String> {
     prop::collection::vec((any::<u8>(), 0..3_u8, 0..2_u8, any::<bool>(), 0..8_u8), 1..6).prop_map(|steps| {
         let step_text = |(n, (needs, value, id, late, dropped)): (usize, &(u8, u8, u8, bool, u8))| {
@@ -38,7 +39,7 @@ fn plan() -> impl Strategy<Value = String> {
             (*dropped != 0).then(|| format!("s{n}={value}#{id}{kind}{late}<{}", needs.join(",")))
         };
         let texts: Vec<String> = steps.iter().enumerate().filter_map(step_text).collect();
-        // A step may need one that is not in the plan: then that one's condition does not hold.
+        // A step does not depend on a step that is left out, as if the condition of the omitted step did not hold.
         let names: Vec<&str> = texts.iter().map(|text| text.split('=').next().unwrap()).collect();
         let kept = texts.iter().map(|text| {
             let (head, needs) = text.split_once('<').unwrap();
@@ -51,13 +52,13 @@ fn plan() -> impl Strategy<Value = String> {
 
 #[derive(Debug, Clone)]
 enum Move {
-    /// Start one of the decided acts.
+    /// Starts one of the acts that the engine decides.
     Start(usize),
-    /// One of the requests in flight is answered.
+    /// Answers one of the requests in flight.
     Answer(usize, u8),
-    /// Let time pass.
+    /// Lets so many seconds pass.
     Wait(u32),
-    /// An unexpected event, of this or another step generation.
+    /// Applies an event that nobody waits for, of this or of another step generation.
     Stray(usize, u32, u8),
     Update(String),
     Remove,
@@ -119,7 +120,7 @@ impl Game {
         decision
     }
 
-    /// Asserts that the act is allowed now for this step.
+    /// Asserts that the step may perform the act now.
     fn may(&self, name: &StepName, act: Act) {
         assert!(self.may_go_first(name), "{name} must wait for other steps");
         if self.tenant.steps()[name].is_marked_for_deletion() {
@@ -130,7 +131,8 @@ impl Game {
         }
     }
 
-    /// A step marked for deletion waits for those that depend on it, any other step for those that it depends on.
+    /// Whether a step may act: a step marked for deletion waits for the deletion of the steps that depend on it; any
+    /// other step waits until the steps that it depends on are ready.
     fn may_go_first(&self, name: &StepName) -> bool {
         let record = &self.tenant.steps()[name];
         if record.is_marked_for_deletion() {
@@ -144,14 +146,14 @@ impl Game {
         }
     }
 
-    /// Asserts that nothing is in progress at an outcome, and that the outcome is right.
+    /// Asserts that no work is in progress when there is an outcome, and that the outcome is right.
     fn over(&self, outcome: &Outcome) {
         for (name, record) in self.tenant.steps() {
             let resting = match record.state {
                 StepState::Waiting(_) => matches!(outcome, Outcome::Blocked(_)),
                 StepState::Ready(_) => *outcome != Outcome::Removed || !record.is_marked_for_deletion(),
                 StepState::Deleted(_) | StepState::Blocked { .. } => true,
-                // In progress, but it can continue only after a step that is blocked.
+                // The step's work has begun, but can continue only after a step that is blocked.
                 StepState::Writing(_) | StepState::InProgress { .. } | StepState::Backoff { .. } => {
                     matches!(outcome, Outcome::Blocked(_)) && !self.may_go_first(name)
                 }
@@ -233,7 +235,7 @@ impl Game {
                     return;
                 };
                 let record = &self.tenant.steps()[&name];
-                // A worker has one request per step in flight, so only answers to another step generation can be
+                // A worker has one request per step in flight, so only an answer to another step generation is
                 // unexpected.
                 if record.generation != *generation {
                     let event = answer(
@@ -262,8 +264,8 @@ impl Game {
         let _ = self.decide();
     }
 
-    /// After a change of the desired state the reconciler reads the document again: discrepancies are dropped, requests
-    /// in flight are not.
+    /// Does what the reconciler does after a change of the desired state: it reads the document again, drops the
+    /// discrepancies and keeps the requests in flight.
     fn desired(&mut self, action: Action) {
         self.discrepancies.clear();
         plans::take_on(&mut self.tenant, action, self.now);
@@ -281,7 +283,7 @@ impl Game {
         self.busy.insert(name.clone(), (generation, act));
     }
 
-    /// Lets all requests succeed from now on. Returns the outcome, which must come.
+    /// Lets all requests succeed from now on until there is an outcome, and returns the outcome.
     fn heal(&mut self) -> Outcome {
         let mut there: BTreeSet<StepName> = self
             .tenant
@@ -298,7 +300,7 @@ impl Game {
         for _ in 0..500 {
             let decision = self.decide();
             match decision.outcome {
-                // A budget that was spent before may block a step once more; then a retry must help.
+                // An exhausted budget may block a step once; after a retry it must not.
                 Some(Outcome::Blocked(_)) if !std::mem::replace(&mut retried, true) => {
                     desired::retry(&mut self.tenant, self.now);
                     continue;

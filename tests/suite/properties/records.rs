@@ -1,11 +1,11 @@
-//! A step's record in documents: reading and writing it is the identity, to the byte.
+//! The record of a step in documents: a record that is read is written again byte by byte.
 
 use proptest::prelude::*;
 use tenantry_core::tenant::StepRecord;
 
 use crate::testkit::same_cases;
 
-/// Every state, as it is stored.
+/// Every state of a step in its stored form.
 const STATES: [&str; 9] = [
     r#"{"is":"waiting"}"#,
     r#"{"is":"writing"}"#,
@@ -18,7 +18,7 @@ const STATES: [&str; 9] = [
     r#"{"is":"deleted"}"#,
 ];
 
-/// The grounds for a deletion, as they are stored.
+/// The reasons for which an object may be deleted, in their stored form.
 const GROUNDS: [&str; 4] = [
     r#"{"is":"tenant-goes"}"#,
     r#"{"is":"left-plan"}"#,
@@ -26,8 +26,8 @@ const GROUNDS: [&str; 4] = [
     r#"{"is":"consent","requestId":"r-1","at":"2026-11-22T17:20:01Z"}"#,
 ];
 
-/// A stored record: a state, some of the optional members, and numbers. Only a step marked for deletion has a ground
-/// and a carrier.
+/// A stored record with a random state, numbers and optional members. Only a step marked for deletion has a reason
+/// for its deletion and a carrier.
 fn stored() -> impl Strategy<Value = String> {
     let numbers = prop::array::uniform5(prop_oneof![Just(0), 1..9_u32, Just(u32::MAX)]);
     (0..STATES.len(), 0..GROUNDS.len(), any::<[bool; 12]>(), numbers).prop_map(

@@ -1,5 +1,5 @@
-//! The table of transitions, written a second time and independently of the engine: the states that a step may be in
-//! after an event, or that the event can't happen. Where budgets decide, it lists every possible state.
+//! The table of transitions, written a second time and independently of the engine: the states that a step may have
+//! after an event. Where budgets decide the state, it lists every possible one.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -17,12 +17,12 @@ use tenantry_core::{
 use super::plans;
 use crate::testkit::CLASSES;
 
-/// The possible next states; empty if the event can't happen.
+/// The states that a step may have after an event; empty if the event can't happen in this state.
 pub(crate) fn after(state: &StepState, deleting: bool, event: &Event) -> &'static [&'static str] {
     const SAME: [&str; 7] = ["waiting", "writing", "in-progress", "backoff", "ready", "blocked", "deleted"];
     let name = state.as_str();
     let at = SAME.iter().position(|other| *other == name).unwrap();
-    // The event leaves the state unchanged, or adds a failure.
+    // The states after an event that changes nothing or adds a failure, by the state before it.
     const SAME_OR_BEHIND: [&[&str]; 4] = [
         &["waiting", "backoff", "blocked"],
         &["writing", "backoff", "blocked"],
@@ -46,7 +46,7 @@ pub(crate) fn after(state: &StepState, deleting: bool, event: &Event) -> &'stati
             Comparison::Matches(_) => &["ready"],
             Comparison::InProgress => &["in-progress", "blocked"],
             Comparison::Foreign(_) => &["blocked"],
-            // A step that was never ready is deleted and restarted; any other needs a person.
+            // A step that was never ready is deleted and restarted; any other is blocked until a person decides.
             Comparison::Immutable { .. } => &["waiting", "backoff", "blocked", "deleted"],
             // A step that was never ready is deleted and restarted; any other is written again.
             Comparison::Failed(_) => &["waiting", "writing", "in-progress", "backoff", "blocked", "deleted"],
@@ -60,7 +60,7 @@ pub(crate) fn after(state: &StepState, deleting: bool, event: &Event) -> &'stati
         },
         Event::Proved(_) if deleting => &SAME[at..=at],
         Event::Proved(proven) if proven.proof.verdict == tenant::IsolationVerdict::Verified => &["ready"],
-        // No step of these tenants accepts a gap.
+        // The steps of these tenants do not accept gaps in the isolation check.
         Event::Proved(_) => &["backoff", "blocked"],
         Event::Answered(_) if !deleting => &["ready"],
         Event::Began { .. } | Event::Written | Event::Answered(_) | Event::Unaskable => &["writing"],
@@ -75,7 +75,7 @@ fn poll() -> Poll {
     Poll { url: "https://poll".into(), style: PollStyle::AsyncOperation, limit: None }
 }
 
-/// No effort so far; [`tenants`] adds the histories.
+/// The effort of a step on which nothing was tried yet; [`tenants`] adds the histories.
 fn effort() -> Effort {
     Effort::none(Timestamp::UNIX_EPOCH)
 }
@@ -84,7 +84,7 @@ fn cause(class: FailureClass) -> Cause {
     Cause::ours(class, "any", "")
 }
 
-/// Every state, with and without an operation.
+/// Every state of a step; `InProgress` with and without an operation.
 pub(crate) fn states() -> Vec<StepState> {
     let (check_at, until) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
     vec![
@@ -99,7 +99,7 @@ pub(crate) fn states() -> Vec<StepState> {
     ]
 }
 
-/// Every event, in every variant.
+/// Every event in every variant.
 pub(crate) fn events() -> Vec<Event> {
     let comparisons = [
         Comparison::Absent,
@@ -145,14 +145,14 @@ pub(crate) fn events() -> Vec<Event> {
         Event::Unaskable,
         Event::Running { operation: Some(poll()), after: None },
         Event::Running { operation: None, after: soon },
-        // Longer than the timestamp range.
+        // Longer than the range of timestamps.
         Event::Running { operation: None, after: Some(Duration::MAX) },
         Event::Unanswered(Failure { retry_after: Some(Duration::MAX), ..Failure::nonsense("drawn") }),
     ]);
     events
 }
 
-/// The possible histories of a step, as far as budgets depend on them.
+/// Tenants whose single step has this state, one for each history that makes a difference to budgets.
 pub(crate) fn tenants(state: &StepState, deleting: bool) -> Vec<Tenant> {
     let now = Timestamp::UNIX_EPOCH;
     let mut all = Vec::new();
@@ -179,7 +179,7 @@ pub(crate) fn tenants(state: &StepState, deleting: bool) -> Vec<Tenant> {
     all
 }
 
-/// Applies the event and compares the result with the table.
+/// Applies an event, asserts that the result is in the table, and returns the changed tenant.
 pub(crate) fn holds(tenant: &Tenant, event: &Event, now: Timestamp) -> Tenant {
     let name = plans::name("only");
     let before = &tenant.steps()[&name];
@@ -207,7 +207,7 @@ pub(crate) fn holds(tenant: &Tenant, event: &Event, now: Timestamp) -> Tenant {
     assert!(record.generation >= before.generation, "{case}: its step generation falls");
     assert_eq!((changed.generation, changed.incarnation), (tenant.generation, tenant.incarnation), "{case}");
     assert!(changed.numbered() >= tenant.numbered() && changed.sequence() >= tenant.sequence(), "{case}");
-    // A step marked for deletion is never written, any other never deleted.
+    // A step marked for deletion is never written; any other step is never deleted.
     let decision = engine::decide(&changed, &discrepancies, &BTreeSet::new(), now);
     for act in decision.acts.values() {
         let wrong = if record.is_marked_for_deletion() { engine::Act::Write } else { engine::Act::Delete };

@@ -1,4 +1,4 @@
-//! Runs the signup apps, and `tenantry local` for them.
+//! Runs the signup apps of the examples, and `tenantry local` for them.
 
 use std::{
     ffi::OsString,
@@ -16,7 +16,7 @@ use tokio::{
 use super::program::{Run, run, tenantry};
 use crate::testkit::{TIMEOUT, repository, until};
 
-/// The folder in which `cargo xtask samples` has installed the apps' tools and packages.
+/// The folder in which `cargo xtask samples` has installed the tools and packages of the apps.
 #[expect(clippy::disallowed_methods, reason = "xtask passes the folder")]
 fn tools() -> PathBuf {
     let folder = std::env::var_os("TENANTRY_TEST_SAMPLES");
@@ -25,13 +25,13 @@ fn tools() -> PathBuf {
     }))
 }
 
-/// One of the signup apps.
+/// One of the signup apps, with the command that starts it.
 pub(crate) struct App {
     pub(crate) language: &'static str,
     command: Vec<OsString>,
 }
 
-/// All sample apps.
+/// The signup apps in all languages.
 pub(crate) fn apps() -> [App; 3] {
     let sources = repository().join("examples/signup-app");
     let built = Path::new(env!("CARGO_BIN_EXE_tenantry")).with_file_name("examples").join("signup-app");
@@ -46,12 +46,12 @@ pub(crate) fn apps() -> [App; 3] {
     ]
 }
 
-/// The Python with the packages of requirements.txt.
+/// The Python interpreter of the environment in which the packages of requirements.txt are installed.
 fn python() -> PathBuf {
     tools().join(if cfg!(windows) { "python/Scripts/python.exe" } else { "python/bin/python" })
 }
 
-/// The TypeScript app, compiled once per run, with its packages. A type error fails every test that needs it.
+/// Compiles the TypeScript app once per run, and returns its folder. A type error fails every test that uses the app.
 pub(crate) fn compiled() -> PathBuf {
     static COMPILED: OnceLock<PathBuf> = OnceLock::new();
     let compile = || {
@@ -74,11 +74,11 @@ pub(crate) fn compiled() -> PathBuf {
 }
 
 impl App {
-    /// A command of the app with these settings and no others, in its own folder.
+    /// A command that runs the app in `folder` with these settings and no other environment variables.
     pub(crate) fn command(&self, folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]).args(arguments).current_dir(folder).env_clear();
-        // `PATH` is needed to find `node`; Python must not write bytecode next to its source.
+        // `PATH` is needed to find `node`. Python must not write bytecode next to its source.
         command
             .envs(std::env::vars_os().filter(|(name, _)| name == "PATH"))
             .env("PYTHONDONTWRITEBYTECODE", "1");
@@ -91,7 +91,7 @@ impl App {
         run(self.command(folder, arguments, settings)).await
     }
 
-    /// Starts the app's webhook on an address; 127.0.0.1:0 means any free port.
+    /// Starts the app's webhook, which listens on an address; `127.0.0.1:0` means any free port.
     pub(crate) async fn serve(&self, folder: &Path, listen: &str, settings: &[(&str, &str)]) -> Webhook {
         let mut settings = settings.to_vec();
         settings.push(("WEBHOOK_LISTEN", listen));
@@ -99,10 +99,10 @@ impl App {
     }
 }
 
-/// A running webhook; it ends when this is dropped.
+/// A running webhook of an app; its process is killed when this is dropped.
 pub(crate) struct Webhook {
     child: Child,
-    /// The URL, including the path.
+    /// The webhook's URL with its path.
     pub(crate) url: String,
     said: Arc<Mutex<Vec<String>>>,
 }
@@ -123,7 +123,7 @@ impl Webhook {
         Self { child, url, said }
     }
 
-    /// The address that it listens on.
+    /// The host and port on which the webhook listens.
     pub(crate) fn address(&self) -> String {
         self.url.trim_start_matches("http://").trim_end_matches("/events").to_owned()
     }
@@ -132,7 +132,7 @@ impl Webhook {
         self.said.lock().unwrap().clone()
     }
 
-    /// Waits for a line with this beginning.
+    /// Waits until the webhook prints a line that starts with `begin`, and returns the line.
     pub(crate) async fn until_says(&self, begin: &str) -> String {
         until(begin, async || {
             let said = self.said();
@@ -141,20 +141,20 @@ impl Webhook {
         .await
     }
 
-    /// Kills it, so that its port is free.
+    /// Kills the webhook's process, so that its port is free.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
 }
 
-/// A running `tenantry local` that delivers to a webhook.
+/// A running `tenantry local` that delivers events to a webhook.
 pub(crate) struct Tenantry {
     _child: Child,
     pub(crate) base: String,
 }
 
 impl Tenantry {
-    /// Starts it and waits for its first line.
+    /// Starts `tenantry local` and waits for its first line, which contains its URL.
     pub(crate) async fn start(folder: &Path, webhook: &str, more: &[&str]) -> Self {
         let arguments =
             ["local", "--data", "data", "--port", "0", "--speed", "2000", "--subscriber", webhook];
@@ -171,7 +171,7 @@ impl Tenantry {
         reqwest::get(format!("{}{path}", self.base)).await.unwrap().json().await.unwrap()
     }
 
-    /// Waits until the simulated Azure's API shows this about its only subscriber.
+    /// Waits until the simulated Azure shows that its only subscriber is in a state for which `is_so` returns true.
     pub(crate) async fn until_delivery(&self, what: &str, is_so: impl Fn(&Value) -> bool) {
         until(what, async || {
             let all = self.get("/_sim/subscribers").await;

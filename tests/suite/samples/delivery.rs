@@ -1,4 +1,4 @@
-//! A sign-up and its events: delivered once, twice, late, and not at all.
+//! A sign-up by an app, with events that are delivered twice, late, or not at all.
 
 use super::app::{Tenantry, apps};
 use crate::testkit::{folder, judge::list};

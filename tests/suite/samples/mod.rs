@@ -1,5 +1,5 @@
-//! The signup apps of examples/signup-app against the real program: a sign-up, its events (repeated and late), and who
-//! may send events.
+//! The signup apps of examples/signup-app against the real program: a sign-up, its events (repeated and late), and
+//! who may send events.
 //!
 //! Each test runs the same scenario with each language.
 

@@ -1,4 +1,4 @@
-//! The messages that the signup apps send to Service Bus.
+//! How the signup apps send messages to Service Bus.
 
 use std::process::Stdio;
 
@@ -14,7 +14,8 @@ use super::{
 };
 use crate::testkit::{TIMEOUT, folder, judge::text, repository, request};
 
-/// Over the REST API, with a token of the managed identity, to the simulated Azure, which accepts no other token.
+/// The Rust app sends over the REST API, with a token of the managed identity. The simulated Azure accepts no other
+/// token.
 #[tokio::test]
 #[ignore = "needs Python, Node and packages: `cargo xtask test` brings them and asks for it"]
 async fn the_rust_app_sends_with_its_managed_identity() {
@@ -53,7 +54,7 @@ async fn the_rust_app_sends_with_its_managed_identity() {
     assert!(nobody.err.contains("IDENTITY_ENDPOINT"), "{nobody:#?}");
 }
 
-/// Microsoft's SDKs, over AMQP, to a broker that prints what it receives.
+/// The other apps send over AMQP with Microsoft's SDKs, to a broker that prints what it receives.
 #[tokio::test]
 #[ignore = "needs Python, Node and packages: `cargo xtask test` brings them and asks for it"]
 async fn the_other_apps_send_with_microsofts_sdks() {

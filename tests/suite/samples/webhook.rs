@@ -1,4 +1,4 @@
-//! What a webhook accepts: the two handshakes, the key, single events and batches, and unknown content.
+//! What the apps' webhooks accept: the two handshakes, the key, single events, batches, and unknown content.
 
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ async fn ask(client: &Client, url: &str, origin: &str) -> Response {
     client.request(Method::OPTIONS, url).header("WebHook-Request-Origin", origin).send().await.unwrap()
 }
 
-/// Posts, and returns status and body.
+/// Posts a body, and returns the status and the body of the answer.
 async fn post(client: &Client, url: &str, body: String) -> (u16, Value) {
     let answer = client.post(url).body(body).send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap_or_default())
@@ -63,7 +63,7 @@ async fn only_the_expected_sender_with_the_key_is_accepted() {
 
 #[tokio::test]
 #[ignore = "needs Python, Node and packages: `cargo xtask test` brings them and asks for it"]
-async fn batches_disorder_and_unknown_events_are_handled() {
+async fn batches_reordered_and_unknown_events_are_handled() {
     let client = Client::new();
     for app in apps() {
         let folder = folder();
@@ -97,7 +97,8 @@ async fn batches_disorder_and_unknown_events_are_handled() {
     }
 }
 
-/// Posts invalid bodies, which must not be retried; nothing of them is recorded, not even the valid part.
+/// Posts invalid bodies. The webhook answers that they must not be sent again, and records nothing, not even a valid
+/// part.
 async fn bad_bodies(client: &Client, language: &str, webhook: &Webhook) {
     let good = event("o/0001", "tenant.provision.started", 1, "provisioning");
     let other_version = json!({"specversion": "0.3", "id": "1", "source": "/s", "type": "t"});
@@ -111,7 +112,7 @@ async fn bad_bodies(client: &Client, language: &str, webhook: &Webhook) {
     for body in bad {
         assert_eq!(post(client, &webhook.url, body.clone()).await.0, 400, "{language}: {body}");
     }
-    // The connection may be closed before the answer to such a large body.
+    // The connection may be closed before an answer to such a large body arrives.
     let large = client.post(&webhook.url).body(" ".repeat((1 << 20) + 1)).send().await;
     assert!(large.is_err() || large.is_ok_and(|answer| answer.status() == 413), "{language}");
 }

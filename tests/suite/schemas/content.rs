@@ -1,4 +1,4 @@
-//! The lifecycles of a few tenants in a local environment, from first message to last event, without a host.
+//! The lifecycles of a few tenants in a local environment without a host, from the first message to the last event.
 
 use std::collections::BTreeMap;
 
@@ -19,15 +19,15 @@ use tenantry_core::{
 };
 use tokio::task::JoinHandle;
 
-/// The answers, events and history rows of a run.
+/// The answers, events and history rows that a run has produced.
 pub(crate) struct Recorded {
     pub(crate) answers: Vec<Value>,
     pub(crate) events: Vec<Value>,
-    /// Each tenant's history rows, the oldest first.
+    /// Each tenant's history rows, oldest first.
     pub(crate) history: BTreeMap<String, Vec<HistoryRow>>,
 }
 
-/// A local environment, with access to the simulated Azure's test API.
+/// A local environment, and access to the test API of its simulated Azure.
 pub(crate) struct Harness {
     local: LocalEnvironment,
     window: String,
@@ -62,7 +62,7 @@ impl Harness {
         Self { local, window, server, _folder: folder }
     }
 
-    /// Takes a message in, and publishes the event of a rejection.
+    /// Takes a message in, and publishes the event if it is rejected. Returns the answer.
     pub(crate) async fn take_in(&self, message: &Value) -> Value {
         let answer: RequestAnswer =
             self.local.app.intake.take_in(message.to_string().as_bytes()).await.unwrap();
@@ -74,7 +74,7 @@ impl Harness {
         json!(answer)
     }
 
-    /// Reconciles a tenant until nothing more happens without a request.
+    /// Reconciles a tenant until its status is settled.
     async fn settle(&self, tenant: &str) {
         let id: TenantId = tenant.parse().unwrap();
         for _ in 0..1000 {
@@ -87,7 +87,7 @@ impl Harness {
         panic!("tenant {tenant} does not settle");
     }
 
-    /// The next write to an online endpoint is answered with a refusal.
+    /// Makes the simulated Azure refuse the next write of an online endpoint.
     async fn refuse_next_endpoint(&self, status: u16, code: &str) {
         let fault = json!({
             "match": {"method": "PUT", "pathContains": "onlineEndpoints"},
@@ -98,7 +98,7 @@ impl Harness {
         assert!(posted.unwrap().status().is_success());
     }
 
-    /// A tenant's application is renamed by hand: the drift is found, and the end of the drift once the name is back.
+    /// Renames a tenant's application by hand and back: the drift is reported, and then its end.
     async fn drift(&self, tenant: &str) {
         let stored = self.local.ports.store.load(&tenant.parse().unwrap()).await.unwrap().unwrap();
         let app_id = stored.value.exports["applicationId"].as_str().unwrap();
@@ -133,8 +133,9 @@ fn sign_up(id: &str, tenant: &str) -> Value {
     request(id, "signup", tenant, json!({"displayName": "A Customer", "tier": "pooled"}))
 }
 
-/// Runs a tenant that is refused, provisioned, updated, suspended, resumed and removed; one that waits for a
-/// permission; one that fails; one that is removed before it is begun; and messages that are not requests.
+/// Runs several tenants: one that is rejected, then provisioned, updated, suspended, resumed and removed; one that
+/// waits for a permission; one that fails; and one that is removed before its work begins. Sends messages that are no
+/// requests, too.
 pub(crate) async fn record() -> Recorded {
     let harness = Harness::new().await;
     let mut answers = Vec::new();

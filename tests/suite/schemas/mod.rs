@@ -1,6 +1,6 @@
-//! The published JSON Schemas are generated from the types, and requests, answers and events conform to them.
+//! The published JSON Schemas are generated from the types; requests, answers and events conform to them.
 //!
-//! After a change of a type: `TENANTRY_BLESS=1 cargo test --test suite schemas::` writes the files again.
+//! After a change of a type, `TENANTRY_BLESS=1 cargo test --test suite schemas::` writes the schema files again.
 
 #![expect(clippy::needless_pass_by_value, reason = "helpers take `json!` as it is written")]
 
@@ -18,7 +18,7 @@ use tenantry_core::tenant::CloudEvent;
 
 use content::Recorded;
 
-/// The published files, with the schemas of their types.
+/// The published schema files, each with the schema of its type.
 fn schemas() -> [(&'static str, Value); 3] {
     [
         ("request.schema.json", schemars::schema_for!(RequestDocument).to_value()),
@@ -73,7 +73,7 @@ fn every_example_request_conforms_to_the_schema() {
     }
 }
 
-/// Every JSON file of the sign-ups, updates and removals: all of `examples` that are requests.
+/// The example requests: every JSON file of the sign-ups, updates and deprovisions.
 fn examples(folder: &Path) -> Vec<PathBuf> {
     ["signups", "updates", "deprovisions"]
         .iter()
@@ -97,7 +97,7 @@ fn the_schema_rejects_invalid_requests() {
     }
 }
 
-/// Runs several tenants: all answers and events conform to the schemas and are in order.
+/// Runs several tenants: all answers and events conform to the schemas, and the events are in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_and_events_of_a_real_run_conform_to_the_schemas() {
     let Recorded { answers, events, .. } = content::record().await;
@@ -134,7 +134,7 @@ async fn answers_and_events_of_a_real_run_conform_to_the_schemas() {
     assert_eq!(reported, expected);
 }
 
-/// Events of rejected requests leave no gap in the sequence or the history of a tenant.
+/// Events of rejected requests leave no gap in the sequence of a tenant's events or in its history.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_tenants_events_and_history_are_numbered_without_a_gap() {
     let Recorded { events, history, .. } = content::record().await;
@@ -156,7 +156,7 @@ async fn each_tenants_events_and_history_are_numbered_without_a_gap() {
     }
 }
 
-/// A version that the deployment does not have is refused, as the schema's text says.
+/// A request that names a blueprint version which the deployment does not have is rejected, as the schema says.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_version_of_the_blueprint_is_refused() {
     let harness = content::Harness::new().await;

@@ -1,4 +1,4 @@
-//! Random faults.
+//! The simulated Azure's random faults.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ async fn begin(fixture: &Fixture, chaos: Value) {
     fixture.send("POST", "/_sim/chaos", Some(chaos)).await.is(204);
 }
 
-/// The result of each of this many creations of a group: a status, or 0 for no answer.
+/// The results of creating `many` groups, one after the other: the status, or 0 if there was no answer.
 async fn met(fixture: &Fixture, many: usize) -> Vec<u16> {
     let mut met = Vec::new();
     for at in 0..many {
@@ -46,7 +46,7 @@ async fn a_share_of_all_requests_fails_the_same_way_each_time() {
     assert_eq!((dealt("throttle"), dealt("unavailable")), (counts[&429], counts[&503]));
     assert_eq!(dealt("timeout") + dealt("lost"), counts[&0]);
     assert!(dealt("timeout") > 0 && dealt("lost") > 0, "{shown}");
-    // Requests that were answered, or whose answer was lost, were carried out; no others.
+    // Requests whose answer arrived or was lost were carried out; all others were not.
     let groups = one.sim("objects").await.as_array().unwrap().len();
     assert_eq!(groups, counts[&201] + dealt("lost"));
     let other_seed = Fixture::new(Speed::Max).await;
@@ -55,7 +55,7 @@ async fn a_share_of_all_requests_fails_the_same_way_each_time() {
 }
 
 #[tokio::test]
-async fn each_kind_does_what_it_says() {
+async fn each_kind_of_random_fault_has_its_effect() {
     let fixture = Fixture::new(Speed::Max).await;
     let only = |kind: &str| json!({ "percent": 100, "kinds": [kind], "stallMs": 1 });
     let id = group("acme");

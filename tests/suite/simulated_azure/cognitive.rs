@@ -1,4 +1,4 @@
-//! Cognitive Services accounts, the models deployed in them, and soft-deleted accounts.
+//! The simulated Azure's Cognitive Services accounts, the models deployed in them, and soft-deleted accounts.
 
 use azure_sim::{SUBSCRIPTION_ID, Speed};
 use serde_json::{Value, json};

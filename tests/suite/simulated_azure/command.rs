@@ -1,4 +1,4 @@
-//! `tenantry cloud`, the simulated Azure as a process of its own.
+//! `tenantry cloud`: the simulated Azure as a process of its own.
 
 use std::{collections::BTreeMap, path::Path, process::Stdio, sync::Arc};
 
@@ -28,7 +28,7 @@ use tokio::{
 
 use super::fixture::{GROUPS, group};
 
-/// Starts the process. Returns it with the settings that it prints.
+/// Starts `tenantry cloud`. Returns the process and the settings that it prints.
 async fn start(folder: &Path) -> (Child, BTreeMap<String, String>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_tenantry"))
         .args(["cloud", "--port", "0", "--data", "state", "--speed", "max"])
@@ -56,7 +56,7 @@ async fn sim(settings: &BTreeMap<String, String>, path: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_printed_settings_are_those_of_an_environment_that_uses_it() {
+async fn the_printed_settings_make_the_program_use_the_simulated_azure() {
     let folder = TempDir::new().unwrap();
     let (mut child, settings) = start(folder.path()).await;
     let config = Config::read(|name| settings.get(name).cloned()).unwrap();
@@ -72,7 +72,7 @@ async fn the_printed_settings_are_those_of_an_environment_that_uses_it() {
 }
 
 #[tokio::test]
-async fn the_sample_of_local_settings_has_what_it_prints() {
+async fn the_sample_of_local_settings_contains_the_printed_settings() {
     let folder = TempDir::new().unwrap();
     let (_child, settings) = start(folder.path()).await;
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("local.settings.sample.json");
@@ -80,14 +80,14 @@ async fn the_sample_of_local_settings_has_what_it_prints() {
     for (name, value) in &settings {
         let usual = value.replace(&settings["TENANTRY_ARM"], "http://127.0.0.1:7073");
         let same = sample["Values"][name] == usual.as_str();
-        // The first is random for each cloud, the second is a path in the cloud's folder.
+        // `IDENTITY_HEADER` is random for each simulated Azure; `TENANTRY_STAMPS` is a path in its folder.
         let own = ["IDENTITY_HEADER", "TENANTRY_STAMPS"].contains(&name.as_str());
         assert!(same || (own && sample["Values"][name].is_string()), "{name}={usual}");
     }
 }
 
-/// Not a test of its own: [`the_products_own_adapters_work_with_it`] starts this process with the printed settings in
-/// its environment. It calls every service as the product does.
+/// Not a test by itself: [`the_products_adapters_work_with_the_simulated_azure`] runs this in a process of its own,
+/// with the settings that `tenantry cloud` prints in the environment. Calls every service as the product does.
 #[tokio::test]
 #[ignore = "it is started by another test"]
 async fn caller() {
@@ -122,7 +122,7 @@ async fn caller() {
 }
 
 #[tokio::test]
-async fn the_products_own_adapters_work_with_it() {
+async fn the_products_adapters_work_with_the_simulated_azure() {
     let folder = TempDir::new().unwrap();
     let (_child, settings) = start(folder.path()).await;
     let run = Command::new(std::env::current_exe().unwrap())

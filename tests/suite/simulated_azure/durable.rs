@@ -1,4 +1,4 @@
-//! Restarts, the journal, faults, and many tenants at once.
+//! The simulated Azure's restarts, journal and faults, and its behaviour with many tenants at once.
 
 use azure_sim::Speed;
 use serde_json::{Value, json};
@@ -67,7 +67,7 @@ async fn the_journal_shows_each_request_and_its_tenant() {
 }
 
 #[tokio::test]
-async fn faults_answer_drop_and_fail() {
+async fn injected_faults_replace_answers_drop_requests_and_fail_operations() {
     let fixture = Fixture::new(Speed::Factor(1.0)).await;
     let rg = group("acme");
     let body = json!({ "location": "westeurope" });

@@ -1,4 +1,4 @@
-//! A simulated Azure on a free port with a temporary file and a clock that only the test advances.
+//! A simulated Azure on a free port, with a temporary file and a clock that only the test moves.
 
 use std::{
     sync::{
@@ -34,7 +34,7 @@ pub(crate) struct Fixture {
     client: reqwest::Client,
 }
 
-/// A parsed answer.
+/// An answer with its body parsed as JSON.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -55,14 +55,14 @@ impl Answer {
         self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Asserts the status and returns the answer.
+    /// Asserts that the answer has this status, and returns it.
     #[track_caller]
     pub(crate) fn is(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{:#}", self.body);
         self
     }
 
-    /// Asserts a refusal.
+    /// Asserts that the answer is a refusal with this status and code, and returns it.
     #[track_caller]
     pub(crate) fn refuses(self, status: u16, code: &str) -> Self {
         assert_eq!((self.status, self.code()), (status, code), "{:#}", self.body);
@@ -76,7 +76,8 @@ impl Fixture {
         Self::with(|settings, _| settings.speed(speed)).await
     }
 
-    /// A simulated Azure that accepts only its own tokens, for ten minutes, and has tenantry's queues.
+    /// A simulated Azure that accepts only tokens that it has issued, for ten minutes, and that has tenantry's
+    /// queues.
     pub(crate) async fn strict() -> Self {
         Self::with(|settings, folder| {
             let queues = Db::open(&folder.path().join("queue.redb")).unwrap();
@@ -96,7 +97,7 @@ impl Fixture {
         Self { _folder: folder, clock, settings, server, base, secret, client: reqwest::Client::new() }
     }
 
-    /// Ends the server as a kill does, and starts another one over the same file.
+    /// Ends the server as a kill does, and starts another one with the same file.
     pub(crate) async fn restart(&mut self) {
         self.server.abort();
         assert!((&mut self.server).await.unwrap_err().is_cancelled());
@@ -108,12 +109,12 @@ impl Fixture {
         self.clock.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    /// The secret that the identity endpoint requires.
+    /// The secret that requests to the identity endpoint need.
     pub(crate) fn secret(&self) -> &str {
         &self.secret
     }
 
-    /// An `Authorization` header with a new token for an audience.
+    /// The value of an `Authorization` header with a new token for this audience.
     pub(crate) async fn bearer(&self, audience: &str) -> String {
         let path = format!("/msi/token?api-version=2019-08-01&resource={audience}");
         let answer = self.try_send("GET", &path, &[("x-identity-header", &self.secret)], None).await.unwrap();
@@ -180,7 +181,7 @@ impl Fixture {
         self.send("POST", "/_sim/faults", Some(fault)).await.is(204);
     }
 
-    /// A group of a tenant, named after it.
+    /// Creates a resource group that is named after the tenant and has its ownership tag. Returns the group's id.
     pub(crate) async fn group(&self, tenant: &str) -> String {
         let id = group(tenant);
         let tags = json!({ "tenantry-tenant": tenant });
@@ -189,7 +190,8 @@ impl Fixture {
         id
     }
 
-    /// Creates the resources that a workspace needs, and waits for their operations.
+    /// Creates the resources that a workspace needs, and waits for their operations. Returns their ids by the names
+    /// of the workspace's properties.
     pub(crate) async fn dependencies(&self, group: &str, short: &str) -> Value {
         let storage = format!("{group}/providers/Microsoft.Storage/storageAccounts/st{short}");
         let vault = format!("{group}/providers/Microsoft.KeyVault/vaults/kv-{short}");
@@ -219,7 +221,7 @@ impl Fixture {
 }
 
 async fn serve(settings: &CloudSettings) -> (JoinHandle<()>, String, String) {
-    // The writer of a previous cloud closes the file a moment after its last handle is dropped.
+    // The writer of a previous server closes the file a moment after its last handle is dropped.
     let mut attempts = 0;
     let cloud = loop {
         match Cloud::open(settings.clone()).await {

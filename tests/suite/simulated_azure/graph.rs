@@ -1,4 +1,4 @@
-//! Applications, service principals, federated credentials and deleted items.
+//! The simulated Azure's applications, service principals, federated credentials and deleted items.
 
 use azure_sim::Speed;
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ async fn a_service_principal_needs_an_application_that_is_replicated() {
 }
 
 #[tokio::test]
-async fn credentials_are_limited_and_no_two_trust_the_same() {
+async fn credentials_are_limited_and_no_two_trust_the_same_identity() {
     let fixture = Fixture::new(Speed::Factor(1.0)).await;
     let id = application(&fixture).await["id"].as_str().unwrap().to_owned();
     let all = format!("/v1.0/applications/{id}/federatedIdentityCredentials");

@@ -1,4 +1,4 @@
-//! Tokens: how the platform's identity gets them, and how services reject invalid ones.
+//! The simulated Azure's tokens: how a managed identity gets them, and how services reject invalid ones.
 
 use azure_sim::Speed;
 use serde_json::json;
@@ -35,7 +35,7 @@ async fn the_identity_endpoint_answers_as_app_service_does() {
 }
 
 #[tokio::test]
-async fn the_identity_endpoint_refuses_strangers_and_invalid_requests() {
+async fn the_identity_endpoint_refuses_calls_without_its_secret_and_invalid_requests() {
     let fixture = Fixture::strict().await;
     let good = format!("api-version=2019-08-01&resource={ARM}");
     let missing = fixture.send("GET", &format!("/msi/token?{good}"), None).await.is(401);
@@ -57,7 +57,7 @@ async fn the_identity_endpoint_refuses_strangers_and_invalid_requests() {
     fixture.try_send("POST", &format!("/msi/token?{good}"), &headers, None).await.unwrap().is(405);
 }
 
-/// Sends a valid request to each of the four services.
+/// Sends a valid request to each of the four services: ARM, Graph, Event Grid and Service Bus.
 async fn asked(fixture: &Fixture, authorization: Option<&str>) -> [Answer; 4] {
     let arm = format!("{}?api-version={GROUPS}", group("acme"));
     let event = json!([{ "specversion": "1.0", "id": "1", "source": "/t", "type": "x" }]);
@@ -112,7 +112,7 @@ async fn every_service_requires_a_token_for_itself() {
     ];
     all_refuse(asked(&fixture, Some(&storage)).await, codes);
     for (at, audience) in [ARM, GRAPH, EVENT_GRID, SERVICE_BUS].into_iter().enumerate() {
-        // With the trailing slash of older clients.
+        // Older clients write a slash at the end of the audience.
         let bearer = fixture.bearer(&format!("{audience}/")).await;
         let statuses = asked(&fixture, Some(&bearer)).await.map(|answer| answer.status);
         let taken: Vec<usize> = (0..4).filter(|at| statuses[*at] < 300).collect();

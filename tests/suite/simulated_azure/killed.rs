@@ -1,4 +1,4 @@
-//! A process with a simulated Azure, killed during writes.
+//! A process with a simulated Azure is killed while it writes.
 
 use std::{
     collections::BTreeSet,
@@ -20,11 +20,11 @@ use tokio::{
 
 use super::fixture::{GROUPS, group};
 
-/// If this file exists, the folder is to be served.
+/// `server` serves the current folder only if this file exists in it.
 const MARK: &str = "serve-this-folder";
 
-/// Not a test of its own: [`a_kill_loses_nothing_that_was_answered`] starts this process in a folder and kills it. It
-/// serves a cloud over that folder until its input ends.
+/// Not a test by itself: [`a_kill_loses_nothing_that_was_answered`] runs this in a process of its own and kills it.
+/// Serves a simulated Azure with its state in the current folder until its input ends.
 #[tokio::test]
 #[ignore = "it is started by another test"]
 async fn server() {

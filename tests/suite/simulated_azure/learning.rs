@@ -1,4 +1,4 @@
-//! Workspaces, endpoints, deployments, and roles at them.
+//! The simulated Azure's workspaces, online endpoints, deployments, and roles at them.
 
 use azure_sim::{SCORER_ROLE, SUBSCRIPTION_ID, Speed};
 use serde_json::{Value, json};

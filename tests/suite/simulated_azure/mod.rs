@@ -1,4 +1,4 @@
-//! The simulated Azure, used over HTTP as the product uses it.
+//! The simulated Azure, called over HTTP as the product calls it.
 
 mod fixture;
 

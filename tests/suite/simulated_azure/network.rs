@@ -1,4 +1,4 @@
-//! Private endpoints, their DNS zone groups, and the stamp's network.
+//! The simulated Azure's private endpoints, their DNS zone groups, and the stamp's network.
 
 use azure_sim::Speed;
 use serde_json::json;

@@ -1,4 +1,5 @@
-//! Common behaviour of all resource types, and groups, storage, vaults, identities.
+//! What all resource types of the simulated Azure have in common, and its groups, storage accounts, vaults and
+//! identities.
 
 use azure_sim::{SUBSCRIPTION_ID, Speed};
 use serde_json::json;

@@ -1,11 +1,11 @@
-//! Messages sent over the REST API of Service Bus.
+//! Messages that are sent to the simulated Azure over the REST API of Service Bus.
 
 use azure_sim::Speed;
 use serde_json::{Value, json};
 
 use super::fixture::{Answer, Fixture};
 
-/// A sender with a valid token.
+/// A simulated Azure with queues, and a valid token for sending to them.
 struct Sender {
     fixture: Fixture,
     bearer: String,
@@ -115,7 +115,7 @@ async fn malformed_unknown_and_too_large_messages_are_refused() {
     let body = json!({ "tenantId": "acme" });
     let unfinished = sender.send("tenant-wakeups", json!({}), &[("region", "\"west")], body.clone()).await;
     refused(&unfinished, 400, "BadRequest");
-    // A queue with sessions requires a session id on every message.
+    // In a queue with sessions, every message needs a session id.
     refused(&sender.send("tenant-requests", json!({}), &[], body.clone()).await, 400, "BadRequest");
     refused(&sender.send("tenant-nothing", json!({}), &[], body).await, 410, "EntityNotFound");
     let large = json!("x".repeat(256 << 10));

@@ -1,4 +1,4 @@
-//! The Event Grid topic.
+//! The simulated Azure's Event Grid topic.
 
 use azure_sim::Speed;
 use serde_json::{Value, json};

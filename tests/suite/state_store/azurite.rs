@@ -1,4 +1,4 @@
-//! Table Storage: the contract against Azurite.
+//! Table Storage keeps the contract of the state stores, here with Azurite.
 
 use std::{
     sync::{
@@ -26,7 +26,7 @@ use tenantry::{
 
 use super::contract::{self, Store};
 
-/// The address of Azurite, which `cargo xtask test` passes.
+/// The URL of Azurite, which `cargo xtask test` passes.
 #[expect(clippy::disallowed_methods, reason = "it holds the address of Azurite")]
 pub(crate) fn azurite() -> Url {
     let Ok(address) = std::env::var("TENANTRY_TEST_AZURITE") else {
@@ -37,21 +37,21 @@ pub(crate) fn azurite() -> Url {
     address.parse().unwrap()
 }
 
-/// A unique prefix for the names of a test's tables: process id, `x` and number.
+/// A prefix for table names that no other test has: `t`, the process id, `x` and a number.
 pub(crate) fn fresh_prefix() -> String {
     static PREFIXES: AtomicUsize = AtomicUsize::new(0);
     let number = PREFIXES.fetch_add(1, Ordering::Relaxed);
     format!("t{}x{number}", std::process::id())
 }
 
-/// A store in the tables of this prefix.
+/// A store whose tables have this prefix.
 pub(crate) fn store(endpoint: &Url, prefix: &str, clock: Arc<dyn Clock>) -> Store {
     let settings = TablesSettings { endpoint: endpoint.clone(), prefix: prefix.to_owned() };
     let client = client(Duration::from_secs(30)).unwrap();
     Arc::new(TableState::new(&settings, &client, Arc::new(Tokens::fixed("none")), clock).unwrap())
 }
 
-/// All entities of a table, read without the product's code.
+/// All entities of a table, read without the product's adapter.
 pub(crate) async fn entities(prefix: &str, table: &str) -> Vec<Map<String, Value>> {
     let azurite = azurite();
     let location = CloudLocation::Emulator {

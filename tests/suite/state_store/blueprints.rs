@@ -1,4 +1,4 @@
-//! Blueprint texts, each stored under its digest.
+//! Blueprint texts in a state store, each stored under its digest.
 
 use tenantry_core::{blueprint::DEFAULT, ids::sha256_hex};
 
@@ -9,7 +9,7 @@ fn digest(text: &str) -> String {
 }
 
 pub(crate) async fn kept_once(store: Store) {
-    // The longest allowed blueprint, with multi-byte characters and line ends.
+    // A text about as long as the longest allowed blueprint, with multi-byte characters and line ends.
     let longest = "# straße 🚀 'quoted' \r\n".repeat(12_000);
     assert!(longest.len() > 256 * 1024);
     let texts = [DEFAULT, "", "# another", longest.as_str()];
@@ -18,7 +18,7 @@ pub(crate) async fn kept_once(store: Store) {
         store.keep_blueprint(&digest(text), text).await.unwrap();
         assert_eq!(store.blueprint(&digest(text)).await.unwrap().as_deref(), Some(text));
     }
-    // A repeat changes nothing, whatever text it has: the digest identifies the text.
+    // Storing another text under an existing digest changes nothing: the digest identifies the text.
     store.keep_blueprint(&digest(DEFAULT), DEFAULT).await.unwrap();
     store.keep_blueprint(&digest(DEFAULT), "# something else").await.unwrap();
     for text in texts {

@@ -1,4 +1,4 @@
-//! The scenarios, and how they are run against a store.
+//! The scenarios that every state store has to pass, and how they are run.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ const SCENARIOS: &[Scenario] = &[
     ("of two hundred savers one wins", |store| Box::pin(race::one_winner(store))),
 ];
 
-/// Runs every scenario, each with a fresh store, and names all that fail.
+/// Runs every scenario with a new store each, and panics with the names of all that fail.
 pub(crate) async fn hold(fresh: impl AsyncFn() -> Store) {
     let mut running = Vec::new();
     for (name, scenario) in SCENARIOS {
@@ -51,14 +51,14 @@ pub(crate) async fn hold(fresh: impl AsyncFn() -> Store) {
     assert!(failed.is_empty(), "scenarios failed:\n{}", failed.join("\n"));
 }
 
-/// What a scenario panicked with.
+/// The message with which a scenario panicked.
 fn why(error: tokio::task::JoinError) -> String {
     let Ok(payload) = error.try_into_panic() else { return "it was cancelled".to_owned() };
     let text = payload.downcast_ref::<String>().cloned();
     text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }
 
-/// A tenant with a document of some kilobytes, not due.
+/// A tenant that is not due, with a document of some kilobytes.
 pub(crate) fn tenant(id: &str) -> Tenant {
     let mut tenant = Tenant::from_json(include_bytes!("../../fixtures/tenant-v1.json")).unwrap();
     tenant.id = self::id(id);

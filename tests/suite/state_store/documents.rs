@@ -1,4 +1,4 @@
-//! Documents: versions, sizes, keys, pages.
+//! Tenants' documents in a state store: versions, sizes, keys, pages.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
@@ -87,7 +87,8 @@ pub(crate) async fn largest(store: Store) {
 
 pub(crate) async fn grows_and_shrinks(store: Store) {
     let mut etag = store.save(&of_size("contoso", 30 * 1024), None).await.unwrap();
-    // Not larger, because Azurite counts the base64 text of a replacement; Table Storage counts bytes.
+    // The sizes stay well below the limit, because Azurite counts a replacement's base64 text; Table Storage counts
+    // bytes.
     for bytes in [500_000, 61_440, 61_441, 65_537, 750_000, 20_000] {
         let tenant = of_size("contoso", bytes);
         etag = store.save(&tenant, Some(&etag)).await.unwrap();
@@ -99,8 +100,8 @@ pub(crate) async fn grows_and_shrinks(store: Store) {
     }
 }
 
-/// A character outside the BMP has four bytes and two UTF-16 units: wherever a store splits, it splits such a
-/// character.
+/// A character outside the Basic Multilingual Plane has four bytes in UTF-8 and two units in UTF-16. Wherever a store
+/// splits a long document, one of these texts has such a character there.
 pub(crate) async fn any_text(store: Store) {
     let mut etag = None;
     for text in ["é", "漢", "🚀", "\u{0}\u{1f}\"\\/'", "a\u{301}\u{200f}\u{feff}"] {
@@ -164,13 +165,14 @@ pub(crate) async fn pages(store: Store) {
         }
         assert_eq!(seen, ids, "{limit} at a time");
     }
-    // The id that the listing continues from need not exist.
+    // A listing can continue after an id that does not exist.
     let between = store.list(Some(&id("tenant-0500a")), 1).await.unwrap();
     assert_eq!(*between.first().unwrap().id(), ids[501]);
     assert_eq!(store.list(None, 0).await.unwrap(), []);
 }
 
-/// A document of a newer version among others: it hides no other, is due, and can be replaced with its ETag.
+/// A document of a newer version among others: the others are listed, it counts as due, and it can be replaced with
+/// its ETag.
 pub(crate) async fn unreadable(store: Store) {
     let mut newer = tenant("fabrikam");
     "tenantry.tenant/9".clone_into(&mut newer.schema);

@@ -1,4 +1,4 @@
-//! Due documents and records.
+//! Which documents and request records a state store reports as due.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use tenantry::ports::{Due, ETag, StoreError};
 
 use super::contract::{Store, id, tenant};
 
-/// The instant this many seconds after the start of the scenarios.
+/// The instant `seconds` after the start of the scenarios.
 pub(crate) fn at(seconds: u64) -> Timestamp {
     let begin: Timestamp = "2026-11-22T17:00:00Z".parse().unwrap();
     begin + Duration::from_secs(seconds)
 }
 
-/// Saves a tenant's document with a due instant.
+/// Saves a tenant's document that is due at `due_at`.
 pub(crate) async fn save(
     store: &Store,
     name: &str,
@@ -25,7 +25,7 @@ pub(crate) async fn save(
     store.save(&tenant, seen).await
 }
 
-/// The names of due tenants and requests; requests have the prefix `request`.
+/// The ids of the due tenants and the keys of the due request records; the keys have the prefix `request`.
 pub(crate) async fn due(store: &Store, now: Timestamp, limit: usize) -> Vec<String> {
     let due = store.due(now, limit).await.unwrap();
     let name = |due| match due {
@@ -46,7 +46,7 @@ pub(crate) async fn in_order(store: Store) {
     assert_eq!(due(&store, at(1000), 10).await, ["contoso", "fabrikam", "tailspin", "wingtip"]);
     assert_eq!(due(&store, at(1000), 2).await, ["contoso", "fabrikam"]);
     assert_eq!(due(&store, at(1000), 0).await, [""; 0]);
-    // Reading changes nothing.
+    // Reading what is due changes nothing.
     assert_eq!(due(&store, at(30), 10).await, ["contoso", "fabrikam", "tailspin"]);
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn to_the_millisecond(store: Store) {
     save(&store, "contoso", Some(instant), Some(&etag)).await.unwrap();
     assert_eq!(due(&store, instant - step, 10).await, [""; 0]);
     assert_eq!(due(&store, instant, 10).await, ["contoso"]);
-    // The limits of the timestamp range are instants like any other.
+    // The first and the last possible timestamp are instants like any other.
     save(&store, "fabrikam", Some(Timestamp::MAX), None).await.unwrap();
     save(&store, "tailspin", Some(Timestamp::UNIX_EPOCH), None).await.unwrap();
     assert_eq!(due(&store, instant, 10).await, ["tailspin", "contoso"]);
@@ -88,7 +88,7 @@ pub(crate) async fn extended(store: Store) {
         assert_eq!(due(&store, at(seconds + 149), 10).await, [""; 0]);
         assert_eq!(due(&store, at(seconds + 150), 10).await, ["contoso"]);
     }
-    // The order is that of the instants, however they were saved.
+    // Documents are ordered by their due instants, whatever the order of the saves.
     etag = save(&store, "contoso", Some(at(1900)), Some(&etag)).await.unwrap();
     save(&store, "contoso", Some(at(2001)), Some(&etag)).await.unwrap();
     assert_eq!(due(&store, at(2001), 1).await, ["fabrikam"]);

@@ -1,4 +1,4 @@
-//! Saves whose requests or answers are lost, held or repeated between the adapter and Table Storage.
+//! Saves to Table Storage whose requests or answers are lost, held or repeated on the way.
 
 use std::sync::{
     Arc,
@@ -18,7 +18,8 @@ use crate::testkit::fixture::Jumping;
 
 const FAR: u64 = 30 * 24 * 3600;
 
-/// The due instants before and after a save, in seconds. The outer `None` means that there is no document.
+/// The due instants before and after a save, in seconds; `None` is a document that is not due. If the outer `None`
+/// comes first, there is no document before the save.
 const CHANGES: [(Option<Option<u64>>, Option<u64>); 8] = [
     (None, None),
     (None, Some(100)),
@@ -30,10 +31,10 @@ const CHANGES: [(Option<Option<u64>>, Option<u64>); 8] = [
     (Some(None), None),
 ];
 
-/// Contoso's document before a change, in separate tables.
+/// Contoso's document as it is before a change, in tables of its own.
 struct Before {
     prefix: String,
-    /// A store that does not use the proxy.
+    /// A store that reaches Azurite without the proxy.
     direct: Store,
     etag: Option<ETag>,
 }
@@ -46,12 +47,13 @@ impl Before {
         if let Some(due_at) = due_before {
             etag = Some(save(&direct, "contoso", due_at.map(at), None).await.unwrap());
         }
-        // Creates the tables first, so that each later request has the expected meaning.
+        // Creates the tables, so that a change through the proxy sends only the requests of a save.
         save(&direct, "wingtip", Some(at(2 * FAR)), None).await.unwrap();
         Self { prefix, direct, etag }
     }
 
-    /// Makes the change through the proxy. The document's version shows whether it was made.
+    /// Saves the changed document through the proxy. The version in the stored document shows whether the save was
+    /// carried out.
     async fn change(&self, proxy: &Proxy, due_at: Option<u64>) -> Result<ETag, StoreError> {
         let over = store(&proxy.url, &self.prefix, Jumping::new());
         let mut tenant = tenant("contoso");
@@ -60,8 +62,8 @@ impl Before {
         over.save(&tenant, self.etag.as_ref()).await
     }
 
-    /// Asserts the invariants: the document is found when it is due, once, and not before; the next worker can save it;
-    /// and then the index has only the expected entries. Returns whether the change was made.
+    /// Asserts that the document is due once, at its due instant and not before; that the next worker can save it;
+    /// and that the index then has only the expected entries. Returns whether the change was saved.
     async fn holds_together(&self, what: &str) -> bool {
         let changed = tenant("contoso").version() + 1;
         let mut made = false;
@@ -73,7 +75,7 @@ impl Before {
                 assert_eq!(due(&self.direct, due_at, 10).await, ["contoso"], "{what}");
             }
         }
-        // The next worker.
+        // Acts as the next worker, which saves the document.
         let seen = self.direct.load(&id("contoso")).await.unwrap().map(|stored| stored.etag);
         save(&self.direct, "contoso", Some(at(7)), seen.as_ref()).await.unwrap();
         assert_eq!(due(&self.direct, at(7), 10).await, ["contoso"], "{what}");
@@ -84,7 +86,7 @@ impl Before {
     }
 }
 
-/// The number of requests of a change.
+/// The number of requests to Table Storage that a change needs.
 async fn requests_of(due_before: Option<Option<u64>>, due_after: Option<u64>) -> usize {
     let before = Before::of(due_before).await;
     let proxy = Proxy::to(&azurite(), |_, _| Fate::Arrives).await;
@@ -99,7 +101,7 @@ async fn a_save_sends_the_necessary_requests_and_no_more() {
         &["POST tenants"],
         &["POST due", "POST tenants"],
         &["POST due", "PUT tenants"],
-        // An extended lease: the existing entry is early enough.
+        // The lease is extended: the existing index entry is early enough, so it stays.
         &["PUT tenants"],
         &["POST due", "PUT tenants", "DELETE due"],
         &["POST due", "PUT tenants", "DELETE due"],
@@ -119,7 +121,7 @@ async fn a_save_sends_the_necessary_requests_and_no_more() {
     }
 }
 
-/// Azurite reads a plus in a query as a space, Azure Storage as a plus.
+/// Azurite reads a plus in a query as a space; Azure Storage reads it as a plus.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Azurite: `cargo xtask test` brings it"]
 async fn a_space_in_a_query_is_percent_encoded() {
@@ -167,13 +169,14 @@ async fn a_lost_request_or_answer_is_recovered() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Azurite: `cargo xtask test` brings it"]
-async fn after_a_death_between_any_two_requests_the_document_is_found_when_due() {
+async fn after_a_crash_between_any_two_requests_the_document_is_found_when_due() {
     for (due_before, due_after) in CHANGES {
         let requests = requests_of(due_before, due_after).await;
         for arrived in 0..=requests {
             let what = format!("{due_before:?} to {due_after:?}, dead after request {arrived}");
             let before = Before::of(due_before).await;
-            // A dead worker sends no more requests and gets no more answers: the last request that arrived has none.
+            // A crashed worker sends no more requests and gets no more answers, so the last request that arrives has no
+            // answer.
             let proxy = Proxy::to(&azurite(), move |number, _| match number.cmp(&arrived) {
                 std::cmp::Ordering::Less => Fate::Arrives,
                 std::cmp::Ordering::Equal => Fate::Unanswered,
@@ -181,7 +184,7 @@ async fn after_a_death_between_any_two_requests_the_document_is_found_when_due()
             })
             .await;
             let saved = before.change(&proxy, due_after).await;
-            // A save that was made may leave only the old entry behind.
+            // If the save was carried out before the crash, only the old index entry may be left over.
             if let Err(error) = &saved {
                 assert!(matches!(error, StoreError::Unavailable(_)), "{what}: {error}");
             }
@@ -209,7 +212,7 @@ async fn an_entry_is_not_dropped_while_its_save_is_in_flight() {
         .await;
         let (saved, ()) = tokio::join!(before.change(&proxy, Some(100)), async {
             reached("the document is in flight", || proxy.asked().len() == 2).await;
-            // However long the save takes.
+            // The entry stays however long the save takes.
             assert_eq!(due(&before.direct, at(FAR - 1), 10).await, [""; 0]);
             gate.add_permits(1);
         });
@@ -241,7 +244,8 @@ async fn an_entry_is_dropped_once_its_save_can_not_succeed() {
     assert!(!before.holds_together("overtaken").await);
 }
 
-/// The save is made and its answer lost. Before the retry, another worker saves the next version and keeps the entry.
+/// The save is carried out and its answer is lost. Before the retry, another worker saves the next version and uses
+/// the same index entry.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Azurite: `cargo xtask test` brings it"]
 async fn an_entry_that_the_next_save_uses_is_kept() {
@@ -274,7 +278,7 @@ async fn an_entry_that_the_next_save_uses_is_kept() {
 async fn an_unknown_result_is_reported_as_unknown() {
     for due_before in [None, Some(None)] {
         let before = Before::of(due_before).await;
-        // The document never arrives, however often it is sent; reads are answered.
+        // The document's write never arrives, however often it is sent; reads are answered.
         let proxy =
             Proxy::to(
                 &azurite(),
@@ -317,7 +321,7 @@ async fn a_refused_save_leaves_nothing_behind() {
 async fn history_is_written_once_whatever_is_lost() {
     let (prefix, rows) = (fresh_prefix(), super::records::rows("contoso", 5));
     let direct = store(&azurite(), &prefix, Jumping::new());
-    // Creates the table first, so that each row is sent three times.
+    // Creates the table, so that each row takes exactly three requests.
     direct.append(&super::records::rows("wingtip", 1)).await.unwrap();
     let proxy = Proxy::to(&azurite(), |number, _| match number % 3 {
         1 => Fate::Unanswered,
@@ -334,7 +338,7 @@ async fn history_is_written_once_whatever_is_lost() {
     assert!(history.iter().rev().eq(&rows), "{history:?}");
 }
 
-/// This test needs no Azurite: the proxy answers instead.
+/// Needs no Azurite: the proxy answers instead.
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_are_readable_for_people() {
     let error_for = async |head: &'static str| {
@@ -359,7 +363,7 @@ async fn errors_are_readable_for_people() {
     assert_eq!(error_for("503 Service Unavailable\r\nRetry-After: 2").await, (busy, 3));
     let bad = "Table Storage answered with HTTP 400 InvalidInput".to_owned();
     assert_eq!(error_for("400 Bad Request\r\nx-ms-error-code: InvalidInput").await, (bad, 1));
-    // A success without a readable body.
+    // An answer of success whose body can't be read.
     let (nonsense, asked) = error_for("200 OK").await;
     assert!(nonsense.starts_with("the store does not answer: "), "{nonsense}");
     assert_eq!(asked, 1);

@@ -1,8 +1,8 @@
-//! One contract for every state store: the reference model in memory, the file of the local environment, Table Storage.
+//! One contract for all state stores: the model in memory, the file of the local environment, and Table Storage.
 //!
-//! The model shows that the contract can be kept, so a failure of another store is that store's own. Table Storage is
-//! Azurite here, behind the same adapter as in Azure. Those tests are ignored by default because they need Azurite:
-//! `cargo xtask test` starts it and runs them.
+//! The model shows that the contract can be kept, so a store that fails has an error of its own. Table Storage is
+//! tested with Azurite, through the same adapter as in Azure. Those tests are ignored by default, because they need
+//! Azurite: `cargo xtask test` starts it and runs them.
 
 mod azurite;
 mod blueprints;

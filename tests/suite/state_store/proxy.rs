@@ -1,4 +1,4 @@
-//! A proxy in front of Azurite that can drop, hold or replace each request or answer.
+//! A proxy in front of Azurite that can drop, delay or replace each request and answer.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,29 +10,29 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// What happens to one request.
+/// What happens to one request and its answer.
 #[derive(Clone)]
 pub(crate) enum Fate {
-    /// Request and answer arrive.
+    /// The request and its answer arrive.
     Arrives,
     /// The request does not arrive.
     Lost,
-    /// The request arrives, its answer does not.
+    /// The request arrives, but its answer does not.
     Unanswered,
     /// The request arrives, and its answer is replaced by one without content.
     Garbled,
-    /// The proxy answers instead of the service: status line and headers.
+    /// The proxy answers with this status line and these headers; the request does not arrive.
     Replaced(&'static str),
-    /// The request arrives once the semaphore permits it.
+    /// The request arrives when the semaphore has a permit.
     Held(Arc<Semaphore>),
-    /// The request arrives; the connection is closed without an answer once the semaphore permits it.
+    /// The request arrives. When the semaphore has a permit, the connection is closed without an answer.
     UnansweredAfter(Arc<Semaphore>),
 }
 
-/// A request that passed: method and table, the raw query, and its condition.
+/// A request that has reached the proxy.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Seen {
-    /// E.g. `PUT tenants`.
+    /// Method and table, for example `PUT tenants`.
     pub(crate) what: String,
     pub(crate) query: String,
     pub(crate) if_match: Option<String>,
@@ -40,7 +40,7 @@ pub(crate) struct Seen {
 
 type Fates = dyn Fn(usize, &Seen) -> Fate + Send + Sync;
 
-/// A proxy on a free port.
+/// A proxy on a free port, which records all requests.
 pub(crate) struct Proxy {
     pub(crate) url: reqwest::Url,
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -54,7 +54,7 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// A proxy to a service; `fates` gets each request with its number, from 1.
+    /// Starts a proxy to a service. `fates` is called for each request, with the request's number, which starts at 1.
     pub(crate) async fn to(
         service: &reqwest::Url,
         fates: impl Fn(usize, &Seen) -> Fate + Send + Sync + 'static,
@@ -84,7 +84,7 @@ impl Proxy {
     }
 }
 
-/// Handles one request; a connection is used once.
+/// Handles one request. Each connection is used once.
 async fn handle(mut end: TcpStream, service: String, noted: Arc<Mutex<Vec<Seen>>>, fates: Arc<Fates>) {
     let Some(request) = read_request(&mut end).await else { return };
     let seen = parse(&request);
@@ -118,7 +118,7 @@ async fn reply(end: &mut TcpStream, head: &str) {
     end.write_all(answer.as_bytes()).await.unwrap_or_default();
 }
 
-/// Reads a whole request and adds `Connection: close`.
+/// Reads a whole request, and adds the header `Connection: close`.
 async fn read_request(end: &mut TcpStream) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {
@@ -148,7 +148,7 @@ fn parse(request: &[u8]) -> Seen {
     let mut parts = text.split_whitespace();
     let (method, path) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let name = path.rsplit('/').next().unwrap_or_default().split(['(', '?']).next().unwrap_or_default();
-    // The prefix of a test's tables ends with `x` and a number.
+    // The prefix of a test's tables ends with `x` and a number; the table's name follows.
     let table = name
         .split_once('x')
         .map_or(name, |(_, table)| table)
@@ -166,7 +166,7 @@ fn header(head: &str, name: &str) -> Option<String> {
     headers.find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
 }
 
-/// Waits until a condition holds.
+/// Waits until `condition` returns true; `what` names it if it never does.
 pub(crate) async fn reached(what: &str, mut condition: impl FnMut() -> bool) {
     crate::testkit::until(what, || {
         let holds = condition();

@@ -1,4 +1,4 @@
-//! Concurrent saves based on the same version.
+//! Of several saves that are based on the same version, one succeeds.
 
 use futures_util::future::join_all;
 use tenantry::ports::{ETag, StoreError};
@@ -22,7 +22,7 @@ pub(crate) async fn one_winner(store: Store) {
                 let mut tenant = tenant("contoso");
                 tenant = edited(&tenant, |document| document["version"] = round.into());
                 tenant.generation = saver;
-                // Every second one has a different due instant.
+                // Every second save changes the due instant, too.
                 tenant.due_at = (saver % 2 == 0).then(|| at(1000 * (ROUNDS - round) + saver));
                 (saver, tenant.due_at, store.save(&tenant, seen.as_ref()).await)
             })

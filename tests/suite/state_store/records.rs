@@ -1,4 +1,4 @@
-//! Request records and history.
+//! Request records and history rows in a state store.
 
 use serde_json::json;
 use tenantry::ports::{RequestRecord, StoreError, Stored};
@@ -29,7 +29,7 @@ pub(crate) async fn requests(store: Store) {
         let mut record = record(key);
         let first = store.save_request(&record, None).await.unwrap();
         assert!(matches!(store.save_request(&record, None).await, Err(StoreError::Overtaken)));
-        // The body of a refused message is kept as it came.
+        // The body of a rejected message is stored as it was received.
         record.kept_body = Some("QUJD".repeat(64 << 10));
         let second = store.save_request(&record, Some(&first)).await.unwrap();
         assert!(matches!(store.save_request(&record, Some(&first)).await, Err(StoreError::Overtaken)));
@@ -70,7 +70,7 @@ fn row(tenant: &str, number: u64, what: &str) -> HistoryRow {
     }
 }
 
-/// The first rows of a tenant's history.
+/// The first `count` rows of a tenant's history.
 pub(crate) fn rows(tenant: &str, count: u64) -> Vec<HistoryRow> {
     (1..=count).map(|number| row(tenant, number, "step")).collect()
 }
@@ -79,7 +79,7 @@ pub(crate) async fn appended_once(store: Store) {
     store.append(&[]).await.unwrap();
     let (first, second) = (row("contoso", 1, "step 🚀"), row("contoso", 2, "step"));
     store.append(&[first.clone(), first.clone()]).await.unwrap();
-    // A repeat leaves the existing row, even if a later version would write another text.
+    // A row is written once, even if another version of the program repeats it with another text.
     store.append(&[row("contoso", 1, "in other words"), second.clone()]).await.unwrap();
     store.append(&[first.clone(), second.clone()]).await.unwrap();
     assert_eq!(store.history(&id("contoso"), 10).await.unwrap(), [second, first]);

@@ -1,4 +1,4 @@
-//! What the adapter for Table Storage refuses before it sends a request.
+//! What the adapter for Table Storage rejects before it sends a request.
 
 use std::{sync::Arc, time::Duration};
 
@@ -60,10 +60,10 @@ fn tables_have_names_that_table_storage_accepts() {
     }
 }
 
-/// A quote in a key would get into the URL unescaped: a get finds nothing, a save reports success, and the entity keeps
-/// its old value. The adapter must refuse before it connects: nothing listens on this address.
+/// A quote in a key would get into the URL unescaped: a read would find nothing, and a save would report success and
+/// change nothing. The adapter has to reject such a key before it connects; nothing listens on this address.
 #[tokio::test]
-async fn a_key_that_could_mean_something_in_a_url_goes_nowhere() {
+async fn a_key_that_has_a_meaning_in_a_url_is_refused_before_it_is_sent() {
     let store = open("http://127.0.0.1:9", "tenantry").unwrap();
     let too_long = "k".repeat(257);
     for key in [

@@ -1,4 +1,4 @@
-//! Answers of services, valid and invalid.
+//! Valid and invalid answers of services, for each kind of step.
 
 use serde_json::{Value, json};
 use tenantry_core::{blueprint::Kind, steps::Reply};
@@ -18,7 +18,7 @@ fn error(code: &str) -> Value {
     json!({"error": {"code": code, "message": "as the service says"}})
 }
 
-/// Answers to a read of an example.
+/// Answers to a read of an example step's object.
 pub(crate) fn answers(example: &Example) -> Vec<Row> {
     let mut rows = vec![
         row("200 as desired", 200, example.seen.clone()),
@@ -41,7 +41,7 @@ pub(crate) fn answers(example: &Example) -> Vec<Row> {
         Kind::FederatedCredential => {
             rows.push(row("200 another subject", 200, set(&example.seen, "/subject", json!("other"))));
         }
-        // It reads more than one answer; tests/suite/isolation covers them.
+        // An isolation check reads several answers; tests/suite/isolation covers it.
         Kind::Isolation => {}
         Kind::Check => rows.push(row(
             "200 another value",
@@ -52,7 +52,7 @@ pub(crate) fn answers(example: &Example) -> Vec<Row> {
     rows
 }
 
-/// A copy with another value at a pointer.
+/// A copy of a body with another value at a JSON pointer.
 fn set(body: &Value, pointer: &str, value: Value) -> Value {
     let mut body = body.clone();
     let (parent, member) = pointer.rsplit_once('/').unwrap();
@@ -147,10 +147,10 @@ fn of_graph(seen: &Value) -> Vec<Row> {
     ]
 }
 
-/// Answers to reads of soft-deleted objects: by id, and as a list.
+/// Answers to reads of soft-deleted objects: one object by id, or a list.
 pub(crate) fn deleted(example: &Example) -> Vec<Row> {
     let mut seen = example.seen.clone();
-    // A soft-deleted vault has another id and shows its former one.
+    // A soft-deleted vault has another id, and shows the id that it had before.
     if example.planned.desired.resource_id().is_some() {
         seen = json!({"id": "/subscriptions/sub-1/deleted", "tags": seen["tags"], "properties": {"vaultId": seen["id"]}});
     }
@@ -205,7 +205,7 @@ pub(crate) fn deleted(example: &Example) -> Vec<Row> {
     rows
 }
 
-/// Errors, by status and body.
+/// Errors by status and body.
 pub(crate) fn errors() -> Vec<(u16, Value)> {
     let statuses = [
         301, 400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 422, 423, 429, 500, 501, 502, 503, 504,

@@ -1,4 +1,4 @@
-//! One example of each kind of step.
+//! An example of each kind of step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,13 +9,13 @@ use tenantry_core::{
     steps::{self, Failure, Step},
 };
 
-/// A planned step.
+/// A planned step with what Azure shows of its object.
 pub(crate) struct Example {
     pub(crate) name: &'static str,
     pub(crate) planned: PlannedStep,
-    /// The resource as Azure shows it, with additional members of Azure.
+    /// The object as Azure shows it, with members that Azure adds.
     pub(crate) seen: Value,
-    /// The outputs of the ready step.
+    /// The outputs that the step has when it is ready.
     pub(crate) outputs: Outputs,
 }
 
@@ -23,13 +23,13 @@ const GROUP: &str = "/subscriptions/sub-1/resourceGroups/rg-contoso";
 const ML: &str = "Microsoft.MachineLearningServices/workspaces";
 
 impl Example {
-    /// The fields of the step as JSON.
+    /// The fields of the planned step, as JSON.
     #[allow(dead_code, reason = "each test uses a part")]
     pub(crate) fn fields(&self) -> Value {
         self.planned.desired.to_json()
     }
 
-    /// The executable step.
+    /// The step that is made from the planned step.
     pub(crate) fn step(&self) -> Result<Box<dyn Step>, Failure> {
         let name: StepName = "it".parse().unwrap();
         let plan = Plan {
@@ -69,13 +69,13 @@ pub(crate) fn examples() -> Vec<Example> {
     resources().into_iter().chain(identities()).collect()
 }
 
-/// The fields of a resource.
+/// The fields of an `arm` step of the type `of`.
 fn arm(of: &str, id: &str, properties: &Value) -> Value {
     let body = json!({"location": "westeurope", "tags": tags(), "properties": properties});
     json!({"id": id, "type": of, "apiVersion": "2024-10-01", "body": body})
 }
 
-/// How Azure shows a resource of these fields, with more properties.
+/// The body that Azure shows for a resource with these fields and additional properties.
 fn shown(fields: &Value, more: &Value) -> Value {
     let mut seen = fields["body"].clone();
     seen["id"] = fields["id"].clone();
@@ -126,7 +126,7 @@ fn resources() -> Vec<Example> {
     simple.chain(endpoints(&done)).collect()
 }
 
-/// An endpoint, and its traffic, which is a step of its own.
+/// An endpoint and its traffic, which a separate step sets.
 fn endpoints(done: &Value) -> [Example; 2] {
     let (of, id) =
         (format!("{ML}/onlineEndpoints"), format!("{GROUP}/providers/{ML}/mlw-1/onlineEndpoints/ep-1"));

@@ -1,4 +1,4 @@
-//! Each kind of step: the requests that it makes, and what it concludes from answers. The snapshots are the tables.
+//! Each kind of step: the requests that it makes, and how it compares answers. The snapshots contain the tables.
 
 mod answers;
 pub(crate) mod kinds;
@@ -169,9 +169,10 @@ fn answers_to_reads_are_compared_like_this() {
     shows!("comparisons", text);
 }
 
-/// An output with a secret is neither stored nor published: the step is blocked, and the error does not contain it.
+/// An output with a secret is neither stored nor published: its step is blocked, and the error does not contain the
+/// secret.
 #[test]
-fn an_output_that_is_a_secret_stops_its_step() {
+fn an_output_that_is_a_secret_blocks_its_step() {
     let secrets = [
         "https://x.blob.core.windows.net/c?sv=2024-01-01&sp=r&sig=abc%2Bdefghijk%3D",
         "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=abcdefghijk==;EndpointSuffix=core.windows.net",
@@ -212,7 +213,7 @@ fn answers_about_soft_deleted_objects_are_compared_like_this() {
         }
         let _ = writeln!(text, "{}\n  {:<46}{:<46}deleted?", example.name, "answer", "there?");
         for Row { name, reply } in answers::deleted(&example) {
-            // The last read is always the list.
+            // The last of a deletion's reads is always the list.
             let listed = reply.body.get("value").is_some();
             let number = if listed { deletion.reads().len() - 1 } else { 1 };
             let there = step.restorable().map_or("-".to_owned(), |restorable| {
@@ -261,7 +262,7 @@ fn deletion_state_text(state: &DeletionState) -> String {
 }
 
 #[test]
-fn errors_mean_this() {
+fn errors_are_classified_like_this() {
     let mut text = format!("{:<12}{:<72}{:<20}reported as\n", "status", "code or message", "class");
     for (status, body) in answers::errors() {
         let what = body.pointer("/error/code").and_then(Value::as_str).unwrap_or("(no body)").to_owned();

@@ -1,4 +1,4 @@
-//! The progress of an operation, from the answers to writes and polls.
+//! How the progress of an operation is determined from the answers to writes and polls.
 
 use super::*;
 

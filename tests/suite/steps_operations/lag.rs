@@ -1,5 +1,5 @@
-//! Entra objects and role assignments are replicated, and Microsoft gives no upper bound. "Not found" is waited for
-//! during fifteen minutes; then the step needs a person. The tests use virtual time.
+//! Entra objects and role assignments are replicated, and Microsoft gives no upper bound for that. An object that is
+//! not found is read again for fifteen minutes; then its step is blocked. The tests use virtual time.
 
 use std::{
     collections::BTreeMap,
@@ -26,10 +26,10 @@ use super::script::{answer, id, ports, store};
 use crate::testkit::{self, fixture::Jumping};
 
 const BUDGET: f64 = 15.0 * 60.0;
-/// The longest back-off.
+/// The longest back-off in seconds.
 const STRIDE: f64 = 300.0;
 
-/// A directory that accepts every write and shows it only after an instant.
+/// A directory that accepts every write and shows the object only from an instant on.
 struct Behind {
     clock: Arc<Jumping>,
     from: Timestamp,
@@ -76,8 +76,8 @@ fn shown() -> Value {
     shown
 }
 
-/// Reconciles with the settings for Azure until nothing is left to do. Returns the tenant, and the requests with their
-/// times.
+/// Reconciles a tenant with the settings for Azure until its status is settled. Returns the tenant, and each
+/// request's method with its time in seconds.
 async fn reconciled(
     prepare: fn(&mut Tenant, Timestamp),
     seen_after: Duration,
@@ -118,9 +118,9 @@ fn state(tenant: &Tenant) -> &StepState {
 
 const NEVER: Duration = Duration::from_secs(100 * 3600);
 
-/// The write is accepted and every read answers 404: the object is read for fifteen minutes.
+/// The write is accepted, but every read answers 404: the object is read again for fifteen minutes.
 #[tokio::test]
-async fn not_found_after_a_create_is_waited_for_fifteen_minutes() {
+async fn an_object_that_is_not_found_after_its_creation_is_read_for_fifteen_minutes() {
     let (tenant, asked) = reconciled(|_, _| {}, NEVER, answer(204, &[], Value::Null)).await;
     let StepState::Blocked { cause, .. } = state(&tenant) else { panic!("{:?}", state(&tenant)) };
     assert_eq!((cause.class, cause.code.as_str()), (FailureClass::ReplicationLag, "not-visible-yet"));
@@ -130,13 +130,13 @@ async fn not_found_after_a_create_is_waited_for_fifteen_minutes() {
     assert!(waits.iter().all(|wait| *wait <= STRIDE), "{waits:?}");
     let early = waits.iter().take(8).sum::<f64>();
     assert!(early < 60.0, "the first reads come soon: {waits:?}");
-    // An upsert by key is safe to repeat, but is not repeated at every read.
+    // The upsert by key is safe to repeat, but is not repeated at every read.
     let writes = asked.iter().filter(|(_, method)| *method == Method::Patch).count();
     let reads = asked.len() - writes;
     assert!((2..=4).contains(&writes) && reads > 3 * writes, "{writes} writes, {reads} reads");
 }
 
-/// Fourteen minutes are within the budget.
+/// An object that appears after up to fourteen minutes is within the wait budget.
 #[tokio::test]
 async fn an_object_that_appears_within_the_budget_is_ready() {
     for minutes in [1, 5, 9, 14] {
@@ -146,9 +146,9 @@ async fn an_object_that_appears_within_the_budget_is_ready() {
     }
 }
 
-/// A refusal because a dependency is not known yet has the same budget.
+/// A refusal because a dependency is not known yet has the same wait budget.
 #[tokio::test]
-async fn a_refusal_for_lag_has_the_same_budget() {
+async fn a_refusal_because_of_replication_lag_has_the_same_wait_budget() {
     let refusals = [
         (404, "Request_ResourceNotFound", ""),
         (400, "NoBackingApplicationObject", ""),
@@ -165,10 +165,10 @@ async fn a_refusal_for_lag_has_the_same_budget() {
     }
 }
 
-/// The object was written a moment ago, the answer was lost, and now it is to be removed: within the same budget, "not
-/// found" does not prove that it does not exist.
+/// An object was written just before, the answer was lost, and now the tenant is removed: within the wait budget,
+/// "not found" does not prove that the object does not exist.
 #[tokio::test]
-async fn a_removal_does_not_take_not_found_for_never_created() {
+async fn a_removal_does_not_treat_a_just_written_object_as_never_created() {
     let just_written = |tenant: &mut Tenant, now: Timestamp| {
         tenant.change_step(&plans::name("it"), |step| {
             step.enter(StepState::Writing);
@@ -184,8 +184,8 @@ async fn a_removal_does_not_take_not_found_for_never_created() {
     let (last, _) = *asked.last().unwrap();
     assert!((BUDGET..BUDGET + STRIDE).contains(&last), "taken for deleted after {last} s");
 
-    // Visible after fourteen minutes, the object is found and deleted. This directory shows it still, which needs a
-    // person.
+    // If the object is shown after fourteen minutes, it is found and deleted. This directory still shows it after
+    // that, so the step is blocked.
     let (_, asked) =
         reconciled(just_written, Duration::from_secs(14 * 60), answer(204, &[], Value::Null)).await;
     assert!(asked.iter().any(|(_, method)| *method == Method::Delete), "{asked:?}");

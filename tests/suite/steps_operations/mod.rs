@@ -1,9 +1,9 @@
-//! Long-running operations, from the answer that starts one to the read that shows the result: each of Azure's
-//! long-running operations, in each form of answer, run by the reconciler against a script.
+//! Long-running operations, from the answer that starts one to the read that shows the result. The reconciler runs
+//! each of Azure's long-running operations in each form of answer, against scripted answers.
 //!
 //! The operations and their statuses are those of Microsoft's API descriptions (`x-ms-long-running-operation`). The
-//! description's `final-state-via` (original-uri, location, azure-async-operation, default) makes no difference here:
-//! the resource is read afterwards in any case.
+//! descriptions also have a `final-state-via` (original-uri, location, azure-async-operation, default), which makes
+//! no difference here: the resource is read afterwards in any case.
 
 mod lag;
 mod script;
@@ -17,8 +17,8 @@ use crate::engine::plans;
 use crate::testkit::injector::Fault;
 use script::{Script, answer, played, played_with, resource};
 
-/// Operation, method, statuses that may start it. Every operation but a delete is run as a write, because the meaning
-/// of an answer does not depend on the method.
+/// Operation, method, and the statuses that may start the operation. Every operation but a delete is run as a write,
+/// because the meaning of an answer does not depend on the method.
 const OPERATIONS: [(&str, Method, &[u16]); 36] = [
     ("OnlineEndpoints_CreateOrUpdate, via original-uri", Put, &[200, 201]),
     ("OnlineDeployments_CreateOrUpdate, via original-uri", Put, &[200, 201]),
@@ -51,7 +51,7 @@ const OPERATIONS: [(&str, Method, &[u16]); 36] = [
     ("Deployments_CreateOrUpdate (Cognitive Services), via azure-async-operation", Put, &[200, 201]),
     ("Deployments_Delete (Cognitive Services)", Delete, &[200, 202, 204]),
     ("Topics_CreateOrUpdate, default", Put, &[201]),
-    // Not declared as long-running; every answer is synchronous.
+    // Not declared as long-running; every answer is final.
     ("RoleAssignments_Create", Put, &[200, 201]),
     ("ResourceGroups_CreateOrUpdate", Put, &[200, 201]),
     ("UserAssignedIdentities_CreateOrUpdate", Put, &[200, 201]),
@@ -64,7 +64,7 @@ type Header = (&'static str, &'static str);
 const ASYNC: Header = ("azure-asyncoperation", "https://management.azure.com/async");
 const LOCATION: Header = ("location", "https://management.azure.com/location");
 
-/// The forms of an answer that starts an operation: its headers, and the URL to poll.
+/// The forms of an answer that starts an operation: its headers, and the URL to poll, if there is one.
 fn forms(status: u16) -> Vec<(Vec<Header>, Option<&'static str>)> {
     let mut forms = vec![(vec![], None)];
     if status != 204 {
@@ -73,14 +73,14 @@ fn forms(status: u16) -> Vec<(Vec<Header>, Option<&'static str>)> {
     }
     match status {
         202 => forms.push((vec![LOCATION], Some(LOCATION.1))),
-        // With these statuses, `location` is the resource's own address, which does not show progress.
+        // With these statuses, `location` is the URL of the resource, which does not show progress.
         200 | 201 => forms.push((vec![LOCATION], None)),
         _ => {}
     }
     forms
 }
 
-/// The answers of a poll URL while the operation runs, and at its end.
+/// The answers of a poll URL while the operation runs, and when it has ended.
 fn running_and_over(url: &str, method: Method) -> Vec<Reply> {
     if url == LOCATION.1 {
         return vec![
@@ -91,9 +91,9 @@ fn running_and_over(url: &str, method: Method) -> Vec<Reply> {
     ["InProgress", "Pondering", "Succeeded"].map(|status| answer(200, &[], json!({"status": status}))).into()
 }
 
-/// Each operation in each form: it is sent once, polled at the given URL, and read at the end.
+/// Each operation in each form is sent once, polled at the given URL, and read at the end.
 #[tokio::test]
-async fn every_operation_in_every_form_comes_to_its_end() {
+async fn every_operation_completes_in_every_form_of_answer() {
     let mut count = 0;
     for (name, method, statuses) in OPERATIONS {
         for (status, (headers, asked)) in
@@ -102,7 +102,7 @@ async fn every_operation_in_every_form_comes_to_its_end() {
             let case = format!("{name}: {status} with {headers:?}");
             let removes = method == Delete;
             let working = if removes { "Deleting" } else { "Creating" };
-            // Without a URL the resource shows the progress; 200 and 204 without one are the end.
+            // Without a poll URL, the resource itself shows the progress, unless the answer is already final.
             let is_read = asked.is_none() && (status == 202 || (status == 201 && !removes));
             let body = match (removes, is_read || asked.is_some()) {
                 (true, _) => Value::Null,
@@ -132,7 +132,7 @@ async fn every_operation_in_every_form_comes_to_its_end() {
     assert_eq!(count, 303, "forms of operations");
 }
 
-/// A special case: a name, the answer that starts the operation, the answers to polls, the answers to reads.
+/// A special case: its name, the answer that starts the operation, the answers to polls, and the answers to reads.
 type Row = (&'static str, Reply, Vec<Reply>, Vec<Reply>);
 
 fn absent() -> Reply {
@@ -270,7 +270,7 @@ async fn special_cases_of_operations() {
     });
 }
 
-/// The worker dies after the URL was saved: the next worker polls it and sends nothing again.
+/// A worker crashes after it has saved the poll URL: the next worker polls it and does not send the write again.
 #[tokio::test]
 async fn a_saved_url_is_polled_by_the_next_worker() {
     let script = || Script {
@@ -278,16 +278,16 @@ async fn a_saved_url_is_polled_by_the_next_worker() {
         polls: ["InProgress", "Succeeded"].map(|status| answer(200, &[], json!({"status": status}))).into(),
         reads: vec![answer(404, &[], Value::Null), answer(200, &[], resource("Succeeded"))],
     };
-    // The first save is that of the intent, the second that of the URL.
+    // The first save contains the intent, the second one the poll URL.
     let played = played_with(Fault::DeathAfterSave, 2, false, script()).await;
     assert!(played.done(), "{played}");
     assert_eq!(played.asked(), [ASYNC.1; 2], "{played}");
     assert_eq!((played.count("PUT"), played.count("GET resource")), (1, 2), "{played}");
 }
 
-/// The worker dies before it saves the URL: the resource itself shows the progress.
+/// A worker crashes before it has saved the poll URL: the resource itself shows the progress.
 #[tokio::test]
-async fn without_its_url_an_operation_is_followed_by_its_resource() {
+async fn without_a_saved_url_the_resource_shows_the_operations_progress() {
     let creating = answer(200, &[], resource("Creating"));
     let there = answer(200, &[], resource("Succeeded"));
     for fault in [Fault::DeathAfterChange, Fault::AnswerLost] {

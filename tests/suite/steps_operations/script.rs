@@ -1,4 +1,4 @@
-//! One resource, one operation on it, and the reconciler: all answers are scripted, and time is virtual.
+//! One resource, one operation on it, and the reconciler. All answers are scripted, and time is virtual.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -33,7 +33,7 @@ use crate::testkit::{
 
 const ID: &str = "/subscriptions/sub/resourceGroups/g/providers/Microsoft.Things/things/it";
 
-/// The answers in order; the last answer to a read is repeated.
+/// The scripted answers in their order; the last answer to a read is repeated.
 pub(crate) struct Script {
     pub(crate) start: Reply,
     pub(crate) polls: Vec<Reply>,
@@ -45,12 +45,12 @@ pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: Value) -> Repl
     Reply { status, headers: headers.collect(), body }
 }
 
-/// The resource as Azure shows it.
+/// The resource's body as Azure shows it with this provisioning state.
 pub(crate) fn resource(state: &str) -> Value {
     json!({"id": ID, "location": "westeurope", "properties": {"provisioningState": state, "url": "https://shown"}})
 }
 
-/// The result: each request with its time and answer, and the final state of the step.
+/// The result of a script: each request with its time and answer, and the tenant at the end.
 pub(crate) struct Played {
     lines: Vec<(f64, String, u16, String)>,
     removes: bool,
@@ -58,7 +58,7 @@ pub(crate) struct Played {
 }
 
 impl Played {
-    /// Whether the step has reached its goal and has the resource's output.
+    /// Whether the step is ready and has the resource's output or, in a removal, whether the tenant is removed.
     pub(crate) fn done(&self) -> bool {
         match self.tenant.steps().get(&plans::name("it")) {
             // A removed tenant has no steps.
@@ -71,7 +71,7 @@ impl Played {
         self.lines.iter().filter(|(_, line, ..)| line.starts_with(what)).count()
     }
 
-    /// The URLs that were polled.
+    /// The URLs that were polled, in order.
     pub(crate) fn asked(&self) -> Vec<&str> {
         self.lines
             .iter()
@@ -150,7 +150,7 @@ impl Transport for Scripted {
     }
 }
 
-/// A scheduler that loses every wake-up: the loop below starts the next pass itself.
+/// A scheduler that loses every wake-up: the loop in `played_with` starts the next pass.
 struct LostWakeUps;
 
 impl Scheduler for LostWakeUps {
@@ -174,7 +174,7 @@ fn plan() -> Plan {
     Plan { steps: BTreeMap::from([(plans::name("it"), step)]), ..plans::plan("") }
 }
 
-/// A tenant whose only step is to be created, or to be removed.
+/// A tenant with one step, which is to be created or removed.
 fn tenant(removes: bool, now: Timestamp) -> Tenant {
     let mut tenant = plans::tenant(plan(), now);
     if removes {
@@ -214,7 +214,8 @@ pub(crate) async fn played(removes: bool, script: Script) -> Played {
     played_with(Fault::None, 0, removes, script).await
 }
 
-/// Runs a script until nothing is left to do, with a fault at one point and a new worker after a death.
+/// Reconciles a tenant against a script until its status is settled, with a fault at one point and a new worker after
+/// each crash.
 pub(crate) async fn played_with(fault: Fault, at: usize, removes: bool, script: Script) -> Played {
     let folder = testkit::folder();
     let (clock, store) = (Jumping::new(), store(&folder).await);

@@ -1,4 +1,4 @@
-//! A fake OpenTelemetry collector: it receives OTLP over HTTP, keeps every byte, and decodes it as a collector does.
+//! A fake OpenTelemetry collector: receives OTLP over HTTP, keeps every byte, and decodes it as a collector does.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "only the OTLP kinds that are sent are decoded")]
 
@@ -19,17 +19,17 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-/// A received span.
+/// A span that the collector has received.
 #[derive(Debug, Clone)]
 pub(crate) struct Span {
     pub(crate) trace: String,
     pub(crate) id: String,
-    /// Empty for the root of a trace.
+    /// The id of the parent span; empty for the root of a trace.
     pub(crate) parent: String,
     pub(crate) name: String,
     pub(crate) kind: i32,
     pub(crate) attributes: BTreeMap<String, String>,
-    /// The trace ids of its links.
+    /// The ids of the traces that the span links to.
     pub(crate) links: Vec<String>,
     pub(crate) failed: bool,
 }
@@ -40,7 +40,8 @@ impl Span {
     }
 }
 
-/// A received data point: the sum of a counter, the count of a histogram, the last value of a gauge.
+/// A data point that the collector has received: the sum of a counter, the count of a histogram, or the last value of
+/// a gauge.
 #[derive(Debug, Clone)]
 pub(crate) struct Point {
     pub(crate) attributes: BTreeMap<String, String>,
@@ -90,7 +91,7 @@ impl Collector {
         Self { url, taken, server }
     }
 
-    /// Every received byte, as text.
+    /// Everything that was received, as text.
     pub(crate) fn text(&self) -> String {
         let taken = self.taken.lock().unwrap();
         let all = taken.spans.iter().chain(&taken.metrics);
@@ -116,7 +117,7 @@ impl Collector {
             .collect()
     }
 
-    /// The attributes of all OTLP resources.
+    /// The attributes of each OTLP resource that spans were sent for.
     pub(crate) fn resources(&self) -> BTreeSet<BTreeMap<String, String>> {
         let taken = self.taken.lock().unwrap();
         let read = |body: &Bytes| ExportTraceServiceRequest::decode(body.clone()).unwrap();
@@ -124,7 +125,7 @@ impl Collector {
         resources.filter_map(|of| Some(read_all(of.resource?.attributes))).collect()
     }
 
-    /// The metrics by name, with their units.
+    /// The metrics by name, each with its unit and its data points.
     pub(crate) fn metrics(&self) -> BTreeMap<String, (String, Vec<Point>)> {
         let taken = self.taken.lock().unwrap();
         let read = |body: &Bytes| ExportMetricsServiceRequest::decode(body.clone()).unwrap();

@@ -1,4 +1,4 @@
-//! The trace of an invocation: the sender's, else the host's, else a new one.
+//! The trace to which an invocation belongs: the message sender's, else the host's, else a new one.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ const SENDER: &str = "00-11111111111111111111111111111111-1111111111111111-01";
 const HOST: &str = "00-22222222222222222222222222222222-2222222222222222-01";
 const BODY: &str = "00-33333333333333333333333333333333-3333333333333333-01";
 
-/// A handler that records the trace of its call.
+/// A handler that records the trace in which it is called.
 #[derive(Default)]
 struct TraceRecorder(Mutex<Option<Trace>>);
 
@@ -27,7 +27,8 @@ impl Functions for TraceRecorder {
     }
 }
 
-/// The first digit of the trace id for a message with these properties, this body and this header.
+/// Sends a message with these properties, body and header. Returns the digit that the handler's trace id consists of,
+/// or `?` if it has several: each trace context of these tests repeats one digit.
 async fn trace_of(properties: Value, body: Value, header: Option<&str>) -> char {
     let notebook = Arc::<TraceRecorder>::default();
     let listener = bind(0).await.unwrap();
@@ -56,7 +57,7 @@ async fn an_invocation_belongs_to_the_trace_of_the_messages_sender() {
     assert_eq!(trace_of(property("Diagnostic-Id"), body.clone(), Some(HOST)).await, '1');
     assert_eq!(trace_of(none(), body.clone(), Some(HOST)).await, '3');
     assert_eq!(trace_of(none(), none(), Some(HOST)).await, '2');
-    // The format of Azure's SDKs before W3C trace context.
+    // `Diagnostic-Id` is what Azure's SDKs send, here in the format from before the W3C trace context.
     assert_eq!(trace_of(json!({"Diagnostic-Id": "|7d7e9a1b.4c2f."}), none(), Some(HOST)).await, '2');
     assert_eq!(trace_of(json!({"traceparent": 7}), json!([]), None).await, '?');
 }

@@ -11,7 +11,7 @@ fn page() -> String {
     std::fs::read_to_string(repository().join("docs/telemetry.md")).unwrap()
 }
 
-/// The rows of the table whose header has this beginning.
+/// The rows of the table on a page whose header starts with `head`.
 fn rows(page: &str, head: &str) -> Vec<String> {
     let table = page.lines().skip_while(|line| !line.starts_with(head));
     table.skip(2).take_while(|line| line.starts_with('|')).map(str::to_owned).collect()
@@ -37,7 +37,7 @@ fn the_table_of_metrics_matches_the_program() {
     assert_eq!(written, expected, "docs/telemetry.md and src/telemetry/metrics.rs differ");
 }
 
-/// Asserts that the page lists every exported attribute.
+/// Asserts that docs/telemetry.md lists every attribute of these spans.
 pub(crate) fn only_listed_attributes(spans: &[Span]) {
     let listed: BTreeSet<String> = rows(&page(), "| attribute | ")
         .iter()
@@ -62,7 +62,7 @@ fn an_endpoint_is_https_or_this_machine_and_a_key_is_no_setting() {
     let export = read(&[here, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "0.25")]);
     let sampling = export.unwrap().export.unwrap().sampling;
     assert!(!sampling.follows_parent && (sampling.share - 0.25).abs() < 1e-9);
-    // Without an endpoint the rest is not read, because the host may have OTEL settings of its own.
+    // Without an endpoint, the other settings are not read: the host may have OTEL settings of its own.
     assert!(read(&[("OTEL_EXPORTER_OTLP_HEADERS", "api-key=x")]).unwrap().export.is_none());
     for wrong in [
         "http://collector.example.com",

@@ -1,5 +1,6 @@
-//! Telemetry: one provisioning run is one trace from the sign-up to the event, with a span for each request to Azure
-//! and without secrets, across requeued operations and processes. Also metrics, and the pages that list all of it.
+//! Telemetry: one provisioning run is one trace from the sign-up to the last event, across requeued operations and
+//! processes. The trace has a span for each request to Azure, and no secrets. Also the metrics, and the pages that
+//! list all of this.
 
 mod collector;
 mod contexts;
@@ -23,10 +24,10 @@ use crate::testkit::{
 use collector::{Collector, Span};
 use program::Serving;
 
-/// The signup app's trace context when it sent the message.
+/// The trace context of the signup app that sends the message.
 const SENDER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// Secrets in Azure's answers and in a message's properties.
+/// Secrets that occur in Azure's answers and in the properties of a message.
 const CANARIES: [&str; 6] = [
     "canaryAccountKey0123456789abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ==",
     "canary-password-7Q~abc",
@@ -36,7 +37,7 @@ const CANARIES: [&str; 6] = [
     "canary-correlation-id",
 ];
 
-/// An error of Azure's with secrets in it.
+/// An error of Azure that contains secrets.
 fn leaky_error() -> Value {
     let [key, password, token, signature, ..] = CANARIES;
     json!({"error": {
@@ -57,7 +58,8 @@ fn metadata(properties: &Value) -> Value {
     })
 }
 
-/// Runs a sign-up over long operations in two processes: the first one is terminated after it has begun.
+/// Signs a tenant up with long operations. The first process is terminated after it has begun, and a second one
+/// continues. Returns the journal, the events and the log.
 async fn provisioned(collector: &Collector) -> (Vec<Value>, Vec<Value>, String) {
     let folder = folder();
     let first = Serving::start(folder.path(), "200", &collector.url).await;
@@ -83,7 +85,7 @@ async fn provisioned(collector: &Collector) -> (Vec<Value>, Vec<Value>, String) 
         if list(&events).iter().any(ready) { Ok(list(&events).to_vec()) } else { Err(events) }
     })
     .await;
-    // A copy of the same message was dead-lettered.
+    // The same message was also dead-lettered.
     second.message("deadletter", "deadMsg", &signup("contoso"), sender).await;
     let journal = list(&second.sim("journal").await).to_vec();
     log += &second.end().await.0;
@@ -99,24 +101,25 @@ async fn one_provisioning_run_is_one_trace_with_a_span_for_each_request_and_no_s
     let ours: BTreeMap<&str, &Span> =
         spans.iter().filter(|span| span.trace == trace).map(|span| (span.id.as_str(), span)).collect();
 
-    // From the message ...
+    // The trace contains the message, ...
     let of_name = |name: &str| ours.values().filter(|span| span.name == name).count();
     assert!(of_name("process tenant-requests") == 1 && of_name("process tenant-wakeups") > 1, "{ours:#?}");
     assert!(of_name("intake") >= 1 && of_name("reconcile") > 2, "it was requeued and continued");
-    // ... by way of each request to Azure. Requests after the tenant was ready belong to the audit and are left out ...
+    // ... each request to Azure (those after the tenant was ready belong to the audit and are left out) ...
     let ready = events.iter().find(|event| text(event, "/type").contains("provision.succeeded")).unwrap();
     let reported = |line: &&Value| text(line, "/path").starts_with("/api/events");
     let before = |line: &&Value| text(line, "/at") <= text(ready, "/time") || reported(line);
     let asked = journal.iter().filter(|line| text(line, "/tenant") == "contoso").filter(before);
     let asked: Vec<&Value> = asked.collect();
     assert!(asked.len() > 40, "{} requests", asked.len());
-    // The services get no trace header, so these calls are counted; a rejected call has reached no tenant's service.
+    // Services of tenants get no trace header, so these calls are only counted; a rejected call has reached no
+    // tenant's service.
     let is_score = |line: &Value| text(line, "/path") == "/score";
     let scored = journal.iter().filter(|line| is_score(line) && text(line, "/at") <= text(ready, "/time"));
     assert_eq!(of_name("POST /score"), scored.count(), "calls of the tenant's service");
     let asked: Vec<&Value> = asked.into_iter().filter(|line| !is_score(line)).collect();
     asked.iter().for_each(|line| has_its_span(line, sender, &ours));
-    // ... to the event.
+    // ... and the events.
     for event in &events {
         let at = Trace::parse(text(event, "/traceparent")).unwrap_or_else(|| panic!("{event:#}"));
         assert_eq!(at.id(), sender.id());
@@ -125,7 +128,7 @@ async fn one_provisioning_run_is_one_trace_with_a_span_for_each_request_and_no_s
     assert!(of_name("publish events") >= 2);
     let linked = ours.values().filter(|span| !span.links.is_empty());
     assert!(linked.count() > 0, "the host's trace is linked");
-    // No span is without a parent, and no work on this tenant is in another trace.
+    // Every span has a parent, and no work on this tenant is in another trace.
     let root = format!("{:016x}", sender.span());
     for span in ours.values() {
         assert!(span.parent == root || ours.contains_key(span.parent.as_str()), "an orphan: {span:#?}");
@@ -152,7 +155,8 @@ async fn one_provisioning_run_is_one_trace_with_a_span_for_each_request_and_no_s
     metrics_are_sane(&collector);
 }
 
-/// Asserts that a request in the journal has its own span in the sender's trace, with request and answer.
+/// Asserts that a request in the journal has a span of its own in the sender's trace, with the request's and the
+/// answer's attributes.
 fn has_its_span(line: &Value, sender: Trace, ours: &BTreeMap<&str, &Span>) {
     let at = Trace::parse(text(line, "/traceparent")).unwrap_or_else(|| panic!("{line}"));
     assert_eq!(at.id(), sender.id(), "{line}");
@@ -163,8 +167,8 @@ fn has_its_span(line: &Value, sender: Trace, ours: &BTreeMap<&str, &Span>) {
     assert!(!span.attribute("azure.service.request.id").is_empty(), "{span:?}");
 }
 
-/// Asserts that every metric was exported with its unit and attributes, except those that need Azure's limits, a
-/// suspension, an unreadable row or an unknown answer.
+/// Asserts that every metric is exported with its unit and attributes, except for the four that need Azure's limits,
+/// a suspension, an unreadable row or an unknown error code.
 fn metrics_are_sane(collector: &Collector) {
     let seen = collector.metrics();
     let elsewhere =
@@ -194,7 +198,7 @@ fn metrics_are_sane(collector: &Collector) {
     assert!(failed.count() > 0, "a publication failed and was counted");
 }
 
-/// How many of five calls are recorded if a host with Application Insights makes them without a sampled caller.
+/// How many of five calls are recorded if a host makes them without sampling them itself.
 async fn recorded(settings: &[(&str, &str)]) -> usize {
     let (collector, folder) = (Collector::new().await, folder());
     let serving = Serving::start_with(folder.path(), "max", &collector.url, settings).await;
@@ -225,7 +229,7 @@ async fn calls_that_the_host_does_not_sample_are_recorded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_never_answers_blocks_nothing() {
-    // It accepts connections and sends nothing.
+    // The collector accepts connections and sends nothing.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let folder = folder();

@@ -25,7 +25,7 @@ impl Serving {
         Self::start_with(folder, speed, collector, &[]).await
     }
 
-    /// Starts it with more settings.
+    /// Starts the program with additional settings.
     pub(crate) async fn start_with(
         folder: &Path,
         speed: &str,
@@ -53,7 +53,7 @@ impl Serving {
         Self { child, url, azure: format!("http://127.0.0.1:{}", azure.trim()), client }
     }
 
-    /// Calls a function with a message and the host's metadata.
+    /// Calls a function with a message and the metadata that the host adds.
     pub(crate) async fn message(&self, function: &str, binding: &str, body: &Value, metadata: Value) {
         let data = BASE64_STANDARD.encode(body.to_string());
         let envelope = json!({"Data": {binding: data}, "Metadata": metadata});
@@ -62,7 +62,7 @@ impl Serving {
         assert_eq!(answer.status().as_u16(), 200, "{}", answer.text().await.unwrap());
     }
 
-    /// Calls a timer function, as a host does within this trace context.
+    /// Calls a timer function in this trace context, as the host does.
     pub(crate) async fn tick(&self, function: &str, traceparent: &str) {
         let envelope = json!({"Data": {"timer": {"IsPastDue": false}}, "Metadata": {}});
         let request = self.client.post(format!("{}/{function}", self.url)).json(&envelope);
@@ -70,7 +70,7 @@ impl Serving {
         assert_eq!(answer.status().as_u16(), 200, "{}", answer.text().await.unwrap());
     }
 
-    /// The simulated Azure's test API.
+    /// Reads from the test API of the simulated Azure.
     pub(crate) async fn sim(&self, path: &str) -> Value {
         let answer = self.client.get(format!("{}/_sim/{path}", self.azure)).send().await.unwrap();
         answer.json().await.unwrap()
@@ -82,14 +82,14 @@ impl Serving {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
-    /// Terminates it as the platform does. Returns its log, and how long it took.
+    /// Terminates the program as the platform does. Returns the program's log, and how long it took to end.
     pub(crate) async fn end(mut self) -> (String, Duration) {
         let at = SystemClock.now();
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
         let mut log = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut log).await.unwrap();
-        // This exit code asks the host to start it again.
+        // This exit code asks the host to start the program again.
         assert_eq!(self.child.wait().await.unwrap().code(), Some(200), "{log}");
         (log, Duration::try_from(SystemClock.now().duration_since(at)).unwrap())
     }

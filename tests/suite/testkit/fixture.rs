@@ -1,4 +1,4 @@
-//! The reconciler alone over a simulated Azure, with a clock that jumps instead of waiting, so that hours pass in
+//! The reconciler over a simulated Azure, without a host, with a clock that jumps instead of waiting: hours pass in
 //! milliseconds.
 
 use std::{
@@ -20,7 +20,7 @@ use tenantry::{
 use tenantry_core::{blueprint::Blueprint, ids::TenantId, steps::Failure, tenant::CloudEvent};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-/// A clock that only waiting moves.
+/// A clock that moves only when something waits for it.
 pub(crate) struct Jumping(Mutex<Timestamp>);
 
 impl Jumping {
@@ -45,14 +45,14 @@ impl Clock for Jumping {
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            // A moment of real time, for answers in flight.
+            // Leaves a moment of real time for answers that are under way.
             let _ = tokio::time::timeout(Duration::from_millis(1), std::future::pending::<()>()).await;
             self.jump_to(at);
         })
     }
 }
 
-/// Subscribers that keep all events that they got.
+/// Subscribers that keep all events that are published to them.
 #[derive(Default)]
 pub(crate) struct Subscribers(Mutex<Vec<Value>>);
 
@@ -69,7 +69,7 @@ impl Publisher for Subscribers {
     }
 }
 
-/// A scheduler whose wake-ups are lost: the tests call the reconciler themselves.
+/// A scheduler that loses all wake-ups: the tests start the passes themselves.
 struct LostWakeUps;
 
 impl Scheduler for LostWakeUps {
@@ -99,7 +99,7 @@ impl Fixture {
         Self::with(speed, None).await
     }
 
-    /// A fixture whose simulated Azure allows only what is granted.
+    /// A fixture whose simulated Azure permits only what `access` grants.
     pub(crate) async fn guarded(speed: Speed, access: Access) -> Self {
         Self::with(speed, Some(access)).await
     }
@@ -131,18 +131,18 @@ impl Fixture {
         Self { ports, clock, subscribers, base, client: reqwest::Client::new(), server, _folder: folder }
     }
 
-    /// The intake over these ports, for one blueprint.
+    /// An intake that uses these ports and has one blueprint.
     pub(crate) fn intake(ports: &Ports, blueprint: &Blueprint) -> Intake {
         let stamps = vec![Stamp { value: local_stamp() }];
         Intake::new(ports.clone(), "local", vec![blueprint.clone()], stamps)
     }
 
-    /// The address of the simulated Azure.
+    /// The URL of the simulated Azure.
     pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
-    /// Reads the simulated Azure's `/_sim` API.
+    /// Reads from the test API of the simulated Azure.
     pub(crate) async fn sim(&self, path: &str) -> Value {
         let answer = self.client.get(format!("{}/_sim/{path}", self.base)).send().await.unwrap();
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()

@@ -1,4 +1,4 @@
-//! A complete local environment in this process: queue, state, host, simulated Azure and its front on a free port.
+//! A complete local environment in this process: queue, state, host, simulated Azure and the HTTP API on a free port.
 
 use std::{path::Path, sync::Arc};
 
@@ -37,7 +37,7 @@ impl Drop for Harness {
     }
 }
 
-/// A status with a JSON body.
+/// The status and the JSON body of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -45,7 +45,7 @@ pub(crate) struct Answer {
 }
 
 impl Harness {
-    /// A harness with the default blueprint and an Azure whose operations complete at once.
+    /// A harness with the default blueprint. Operations in its simulated Azure complete at once.
     pub(crate) async fn new() -> Self {
         Self::at(Speed::Max).await
     }
@@ -54,12 +54,12 @@ impl Harness {
         Self::with(speed, &[DEFAULT]).await
     }
 
-    /// A harness with these blueprints, the first being the default.
+    /// A harness with these blueprints; the first one is the default for sign-ups.
     pub(crate) async fn with(speed: Speed, blueprints: &[&str]) -> Self {
         Self::over(Arc::new(super::folder()), speed, blueprints, false).await
     }
 
-    /// A harness in a folder that has state already.
+    /// A harness that continues with the state in a folder.
     pub(crate) async fn in_folder(folder: Arc<TempDir>) -> Self {
         Self::over(folder, Speed::Max, &[DEFAULT], false).await
     }
@@ -71,13 +71,13 @@ impl Harness {
         Self::over(folder, Speed::Max, &[DEFAULT], true).await
     }
 
-    /// Restarts with the same state and simulated Azure, and with these blueprints in the folder.
+    /// Restarts with the same state and the same simulated Azure, and with these blueprints in the folder.
     pub(crate) async fn again(self, blueprints: &[&str]) -> Self {
         let folder = self.ended().await;
         Self::over(folder, Speed::Max, blueprints, false).await
     }
 
-    /// Stops everything, and keeps the files.
+    /// Stops everything and returns the folder, which keeps the files.
     async fn ended(self) -> Arc<TempDir> {
         let folder = Arc::clone(&self.folder);
         drop(self);
@@ -121,12 +121,12 @@ impl Harness {
         self.get(&format!("/api/tenants/{id}")).await
     }
 
-    /// Posts a request as a person or program would.
+    /// Posts a request to the HTTP API.
     pub(crate) async fn submit(&self, body: &Value) -> Answer {
         self.call(Method::POST, "/api/tenants", Some(body)).await
     }
 
-    /// Posts a request that must be taken.
+    /// Posts a request that must be accepted, and returns the answer's body.
     #[track_caller]
     pub(crate) fn accept<'a>(&'a self, body: &'a Value) -> impl Future<Output = Value> + 'a {
         let at = std::panic::Location::caller();
@@ -137,8 +137,8 @@ impl Harness {
         }
     }
 
-    /// Posts a request that was accepted before, as operation `first`; the answer has to say so, with the tenant's
-    /// status.
+    /// Posts a request again; `first` is the answer to the first time. The new answer must have the same operation
+    /// and be marked as a replay. Returns its body.
     #[track_caller]
     pub(crate) fn repeat<'a>(
         &'a self,
@@ -155,7 +155,7 @@ impl Harness {
         }
     }
 
-    /// Puts a message into the request queue as a signup app would.
+    /// Sends a request to the queue, as a signup app does.
     pub(crate) async fn enqueue(&self, body: &Value) {
         let session = body.get("tenantId").or_else(|| body.pointer("/data/tenantId"));
         let message = NewMessage {
@@ -183,7 +183,7 @@ impl Harness {
         list(&self.get(&format!("/_sim/events?tenant={id}")).await).to_vec()
     }
 
-    /// Waits until so many events of a type were published for a tenant, and returns all of its events.
+    /// Waits until `times` events of a type are published for a tenant, and returns all events of the tenant.
     pub(crate) async fn until_published(&self, id: &str, kind: &str, times: usize) -> Vec<Value> {
         until(&format!("{kind} is published {times} times for {id}"), async || {
             let events = self.events(id).await;
@@ -210,14 +210,14 @@ impl Harness {
         assert_eq!(self.call(Method::DELETE, "/_sim/faults", None).await.status, 204);
     }
 
-    /// Hands a queue message to a function of the handler, as the host's own admin call does.
+    /// Calls a function of the handler with a queue message, through the host's admin API.
     pub(crate) async fn run_function(&self, name: &str, input: &Value) -> u16 {
         let body = json!({"input": input.to_string()});
         self.call(Method::POST, &format!("/admin/functions/{name}"), Some(&body)).await.status
     }
 }
 
-/// Opens a local environment over a folder.
+/// Opens a local environment in a folder.
 pub(crate) async fn open(
     data: &Path,
     speed: Speed,

@@ -1,4 +1,4 @@
-//! Injects a fault at one chosen point: a request that is repeated, lost or unanswered, a worker that dies.
+//! Injects a fault at one chosen point: a request that is repeated, lost or unanswered, or a worker that crashes.
 
 use std::sync::{
     Arc, Mutex,
@@ -16,39 +16,39 @@ use tokio::sync::{Notify, RwLock};
 
 use super::over::{Asked, Over, Wrapped};
 
-/// What fails.
+/// The fault that is injected. A change is a request that changes something in Azure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Nothing.
+    /// There is no fault.
     None,
-    /// Every change reaches Azure twice; the second answer is the one that comes back.
+    /// Every change reaches Azure twice; the caller gets the second answer.
     EveryChangeTwice,
-    /// Every change reaches Azure three times; the last answer is the one that comes back.
+    /// Every change reaches Azure three times; the caller gets the last answer.
     EveryChangeThrice,
-    /// A change is refused every time, until the cause is removed.
+    /// A change is refused every time, until the test removes the cause of the refusal.
     Refused,
-    /// A change is made, and its answer is lost.
+    /// A change is made, but its answer is lost.
     AnswerLost,
-    /// A change is not made, and the caller can't know.
+    /// A change is not made, and the caller can't know that.
     ChangeLost,
-    /// A change can't be sent, and that is known.
+    /// A change can't be sent, and the caller gets to know that.
     NotSent,
-    /// The worker dies before a change goes out.
+    /// The worker crashes before a change is sent.
     DeathBeforeChange,
-    /// The worker dies after a change was made.
+    /// The worker crashes after a change is made.
     DeathAfterChange,
-    /// The worker dies before the document is saved.
+    /// The worker crashes before the document is saved.
     DeathBeforeSave,
-    /// The worker dies after the document was saved.
+    /// The worker crashes after the document is saved.
     DeathAfterSave,
-    /// The document is saved, and the answer is lost.
+    /// The document is saved, but the answer is lost.
     SaveUnanswered,
-    /// The document is not saved, and the caller can't know.
+    /// The document is not saved, and the caller can't know that.
     SaveLost,
 }
 
 impl Fault {
-    /// Whether it hits a change, rather than a save.
+    /// Whether the fault affects a change rather than a save.
     pub(crate) fn is_of_changes(self) -> bool {
         match self {
             Self::Refused
@@ -68,41 +68,43 @@ impl Fault {
     }
 }
 
-/// The code of the refusal that lasts: a policy of the company forbids it.
+/// The error code of `Fault::Refused`: a policy of the company forbids the change.
 pub(crate) const REFUSAL: &str = "RequestDisallowedByPolicy";
 
-/// The point of the fault, counted from a tenant's sign-up to its removal.
+/// The point of the fault, counted over a tenant's whole lifecycle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Spot {
-    /// At the n-th change or save, counted from 1.
+    /// The n-th change or save, counted from 1.
     Number(usize),
-    /// At the n-th change of this name, counted from 1: concurrent changes come in any order.
+    /// The n-th change with this name, counted from 1. Concurrent changes come in any order, so their numbers differ
+    /// between runs.
     Change(String, usize),
 }
 
-/// Injects a fault into one change or save.
+/// Injects a fault into one change or save of a worker.
 pub(crate) struct FaultInjector {
     plan: Arc<FaultPlan>,
     death: Notify,
-    /// Held by every request in flight, so that a dead worker's last ones can be waited for.
+    /// Held for reading by every request in flight, so that the injector can wait for the last requests of a
+    /// crashed worker.
     under_way: Arc<RwLock<()>>,
 }
 
-/// The fault and the progress towards its point, shared by all workers.
+/// The fault, and what was counted towards its point so far. All workers share it.
 struct FaultPlan {
     fault: Fault,
     at: Spot,
-    /// The name of every change so far.
+    /// The names of all changes so far.
     changes: Mutex<Vec<String>>,
     saves: AtomicUsize,
     removed: AtomicBool,
 }
 
-/// The name of a change: its method and path, the same in every run.
+/// The name of a change: method and path without random ids, so that it is the same in every run.
 fn name(request: &Request) -> String {
     let path = request.path.split('?').next().unwrap_or_default();
     let whole = path.split('/').map(|part| {
-        // Random ids can't be compared.
+        // Random ids differ between runs, so `*` replaces them.
         let drawn = part
             .split(['(', ')', '\'', '='])
             .any(|piece| piece.len() == 36 && piece.matches('-').count() == 4);
@@ -131,37 +133,37 @@ impl FaultInjector {
         Arc::new(Self { plan, death: Notify::new(), under_way: Arc::default() })
     }
 
-    /// An injector of the same fault for another worker: the fault hits the worker that reaches its point first, and
-    /// only that one dies.
+    /// An injector for another worker that shares the fault: the worker that reaches the point first gets the fault,
+    /// and only that worker crashes.
     pub(crate) fn companion(&self) -> Arc<Self> {
         Self::of(Arc::clone(&self.plan))
     }
 
-    /// Wraps the transport and the store of ports, so that they inject the fault.
+    /// Ports whose transport and store inject the fault.
     pub(crate) fn inject(self: &Arc<Self>, ports: &Ports) -> Ports {
         let transport = Arc::new(Faulty { inner: Arc::clone(&ports.transport), injector: Arc::clone(self) });
         let store = Arc::new(Wrapped(Faulty { inner: Arc::clone(&ports.store), injector: Arc::clone(self) }));
         Ports { transport, store, ..ports.clone() }
     }
 
-    /// How often a document was saved so far, or was about to be.
+    /// How many saves were made or attempted so far.
     pub(crate) fn saves(&self) -> usize {
         self.plan.saves.load(Ordering::SeqCst)
     }
 
-    /// Every change so far, made or about to be: its name, and how many of that name there were until then.
+    /// All changes so far, made or attempted, each with its name and its number among the changes of this name.
     pub(crate) fn changes(&self) -> Vec<Spot> {
         let changes = self.plan.changes.lock().unwrap();
         let until = |at: usize| changes[..=at].iter().filter(|name| **name == changes[at]).count();
         (0..changes.len()).map(|at| Spot::Change(changes[at].clone(), until(at))).collect()
     }
 
-    /// Removes the cause of a refusal.
+    /// Removes the cause of a refusal (`Fault::Refused`).
     pub(crate) fn give_in(&self) {
         self.plan.removed.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the point of the fault was reached.
+    /// Whether the point of the fault was reached. Always true for faults without a point.
     pub(crate) fn struck(&self) -> bool {
         let always = [Fault::None, Fault::EveryChangeTwice, Fault::EveryChangeThrice];
         if always.contains(&self.plan.fault) {
@@ -174,7 +176,8 @@ impl FaultInjector {
         }
     }
 
-    /// The result of a worker's work, or `None` if it died. Its last requests have reached Azure by then.
+    /// Runs the work of a worker. Returns the result, or `None` if the worker crashed; then its last requests have
+    /// reached Azure.
     pub(crate) async fn mortal<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let done = tokio::select! {
             biased;
@@ -187,7 +190,7 @@ impl FaultInjector {
         done
     }
 
-    /// The worker dies here: the future never ends.
+    /// Lets the worker crash: the future never completes.
     async fn die<T>(&self) -> T {
         self.death.notify_one();
         std::future::pending().await
@@ -195,7 +198,7 @@ impl FaultInjector {
 }
 
 impl FaultPlan {
-    /// Counts a change, and returns its fault.
+    /// Counts a change, and returns the fault for it.
     fn at_change(&self, request: &Request) -> Fault {
         let mut changes = self.changes.lock().unwrap();
         let name = name(request);
@@ -216,7 +219,7 @@ impl FaultPlan {
         if always || (here && !over) { self.fault } else { Fault::None }
     }
 
-    /// Counts a save, and returns its fault.
+    /// Counts a save, and returns the fault for it.
     fn at_save(&self) -> Fault {
         if Spot::Number(self.saves.fetch_add(1, Ordering::SeqCst) + 1) == self.at {
             self.fault
@@ -237,7 +240,7 @@ fn refusal() -> Reply {
 }
 
 impl Faulty<dyn Transport> {
-    /// Sends so that the request arrives even if its worker is dead by then.
+    /// Sends a request in a task of its own, so that it reaches Azure even if the worker crashes meanwhile.
     async fn deliver(&self, request: Request) -> Result<Reply, Failure> {
         let (transport, under_way) = (Arc::clone(&self.inner), Arc::clone(&self.injector.under_way));
         let sent = tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! Checks of a journal, of events and of the objects in the simulated Azure.
+//! Reads and checks journals, events and the objects in the simulated Azure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +12,13 @@ pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// What a journal's line asked for, without its query and in one case, as Azure compares paths.
+/// The path of a line in the journal, without its query and in lower case, because Azure ignores the case of paths.
 fn path(line: &Value) -> String {
     text(line, "/path").split('?').next().unwrap_or_default().to_lowercase()
 }
 
-/// The changes in a journal, without published events and sent messages, and without the posts that change nothing: to
-/// Entra for a token, to a tenant's service.
+/// The lines of a journal that change something. Published events, sent messages, requests for tokens and calls of
+/// tenants' services are left out.
 pub(crate) fn changes(journal: &Value) -> Vec<&Value> {
     let is_change = |line: &&Value| {
         let path = path(line);
@@ -29,7 +29,7 @@ pub(crate) fn changes(journal: &Value) -> Vec<&Value> {
     list(journal).iter().filter(is_change).collect()
 }
 
-/// What was created a second time under its name although it had not been deleted before.
+/// The paths of objects that were created again although they had not been deleted.
 pub(crate) fn made_twice(journal: &Value) -> Vec<String> {
     let (mut there, mut twice) = (BTreeSet::new(), Vec::new());
     for line in changes(journal) {
@@ -43,8 +43,8 @@ pub(crate) fn made_twice(journal: &Value) -> Vec<String> {
     twice
 }
 
-/// Nothing was created a second time under its name unless it had been deleted before. A `POST` to a collection has no
-/// name: there every success creates another object, and `most` is how many there may be.
+/// Asserts that nothing was created a second time under its name unless it had been deleted before. A `POST` to a
+/// collection has no name, so each success creates another object: `most` is the most successes per path.
 #[track_caller]
 pub(crate) fn nothing_was_made_twice(journal: &Value, most: usize) {
     assert_eq!(made_twice(journal), [""; 0], "made twice\n{journal:#}");
@@ -59,8 +59,8 @@ pub(crate) fn nothing_was_made_twice(journal: &Value, most: usize) {
     }
 }
 
-/// A tenant's events are numbered from 1 without a gap, none twice, each with the attributes of its source. Refusals
-/// change no tenant and are not in its sequence.
+/// Asserts that a tenant's events are numbered from 1 without a gap, that one id always has the same content, and
+/// that each event has the attributes of its source. Events about rejections belong to no tenant and are left out.
 #[track_caller]
 pub(crate) fn check_event_sequence(tenant: &str, events: &[Value]) {
     let mut seen: BTreeMap<&str, &Value> = BTreeMap::new();
@@ -100,7 +100,7 @@ pub(crate) fn types(events: &[Value]) -> Vec<&str> {
     numbered.into_iter().map(|(_, kind)| kind).collect()
 }
 
-/// How many objects of each kind.
+/// The number of objects by kind.
 pub(crate) fn kinds(objects: &Value) -> BTreeMap<&str, usize> {
     let mut kinds = BTreeMap::new();
     for object in list(objects) {
@@ -109,8 +109,8 @@ pub(crate) fn kinds(objects: &Value) -> BTreeMap<&str, usize> {
     kinds
 }
 
-/// The ids of what ARM holds, in lower case, without those that depend on a random id: Graph's objects, role
-/// assignments, whose names come from their principal, and network interfaces, which Azure names.
+/// The ids of all objects in ARM, in lower case, except for ids that are random or depend on a random id: those of
+/// role assignments and network interfaces.
 pub(crate) fn arm_ids(objects: &Value) -> BTreeSet<String> {
     let ids = list(objects).iter().map(|object| text(object, "/id").to_lowercase());
     let drawn = |id: &String| id.contains("/roleassignments/") || id.contains("/networkinterfaces/");

@@ -1,4 +1,4 @@
-//! The program's log, line by line.
+//! The program's log as the tests read it.
 
 use std::{
     io::{self, Write},
@@ -11,17 +11,18 @@ use tracing::{
     subscriber::{DefaultGuard, NoSubscriber},
 };
 
-/// A second subscriber. While there is only one, tracing asks only the present thread's about a line that is reached
-/// for the first time: reached first in a thread that does not listen, the line would be silent in all threads.
+/// A second subscriber. With only one subscriber, tracing decides for each log statement at its first use whether it
+/// is enabled, by asking the subscriber of the current thread. If that thread has none, the statement would be
+/// disabled in all threads.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
-/// Sends this thread's lines to a subscriber.
+/// Sends everything that is logged in this thread to a subscriber, until the guard is dropped.
 fn listen_with(subscriber: impl Subscriber + Send + Sync + 'static) -> DefaultGuard {
     LazyLock::force(&SECOND);
     tracing::subscriber::set_default(subscriber)
 }
 
-/// A log in memory.
+/// A log that is kept in memory.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -37,7 +38,7 @@ impl Write for Log {
 }
 
 impl Log {
-    /// The log of this thread, in the form that the telemetry has for the host, until the guard is dropped.
+    /// Records what is logged in this thread, as JSON lines like those for the host, until the guard is dropped.
     pub(crate) fn listen() -> (Self, DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
@@ -46,7 +47,8 @@ impl Log {
         (log, listen_with(subscriber.finish()))
     }
 
-    /// Everything that is logged in this thread, down to the libraries' traces.
+    /// Records everything that is logged in this thread, down to the trace level of libraries, until the guard is
+    /// dropped.
     pub(crate) fn listen_to_everything() -> (Self, DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
@@ -55,12 +57,12 @@ impl Log {
         (log, listen_with(subscriber.finish()))
     }
 
-    /// Everything that was logged so far.
+    /// Everything that was logged so far, as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// The lines with that message, as an alert reads them.
+    /// The log lines with this message, parsed.
     pub(crate) fn said(&self, text: &str) -> Vec<Value> {
         let written = self.text();
         let lines = written.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -1,4 +1,4 @@
-//! The state in plain maps: the simplest code that does what a store has to do.
+//! The state in maps: the simplest implementation of a state store.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use tenantry_core::{
     tenant::{HistoryRow, Tenant},
 };
 
-/// The model that the other stores are compared with.
+/// The model with which the other state stores are compared.
 #[derive(Default)]
 pub(crate) struct Memory(Mutex<Maps>);
 
@@ -33,7 +33,7 @@ impl Memory {
 }
 
 impl Maps {
-    /// The next version, if the present one is the `seen` one.
+    /// The next version, if the present version is `seen`; otherwise an error.
     fn version(&mut self, present: Option<&ETag>, seen: Option<&ETag>) -> Result<ETag, StoreError> {
         if present != seen {
             return Err(StoreError::Overtaken);
@@ -43,7 +43,7 @@ impl Maps {
     }
 }
 
-/// The tenant as read from its stored row.
+/// A tenant as a listing shows it: read from the stored row.
 fn row(tenant: &Tenant) -> Listed {
     Listed::of_row(tenant.id.clone(), tenant.to_json().unwrap().as_bytes())
 }

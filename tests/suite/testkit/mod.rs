@@ -1,4 +1,4 @@
-//! What the tests share: the examples, a folder, waiting, and checks of journals and events.
+//! What several tests use: examples, folders, waiting, fault injection, and checks of journals and events.
 
 #![allow(dead_code, reason = "each test takes its part")]
 
@@ -24,20 +24,20 @@ use tenantry_core::{
     tenant::{FailureClass, Tenant},
 };
 
-/// The longest wait for anything.
+/// The longest time that a test waits for something.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(180);
 
-/// Whether this is a long run: `cargo xtask test --thorough`, as each night. Every change waits for the other runs, so
-/// they inject faults at fewer points.
+/// Whether this is a thorough run, as each night (`cargo xtask test --thorough`). Other runs are part of checking a
+/// change, so they inject faults at fewer points.
 #[expect(clippy::disallowed_methods, reason = "the caller of the tests sets it")]
 pub(crate) fn thorough() -> bool {
     std::env::var_os("TENANTRY_TEST_THOROUGH").is_some()
 }
 
-/// The tenants of the examples.
+/// The tenants in `examples/signups`.
 pub(crate) const SAMPLES: [&str; 3] = ["contoso", "fabrikam", "tailspin"];
 
-/// A document with content that the program itself does not write.
+/// A tenant whose stored document was edited, so that it has content which the program itself does not write.
 pub(crate) fn edited(tenant: &Tenant, edit: impl FnOnce(&mut Value)) -> Tenant {
     let mut document = serde_json::from_str(&tenant.to_json().unwrap()).unwrap();
     edit(&mut document);
@@ -48,7 +48,7 @@ pub(crate) fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// An example by its path below `examples/`.
+/// The content of an example, by its path below `examples/`.
 pub(crate) fn example(path: &str) -> Value {
     let file = repository().join("examples").join(path);
     serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
@@ -58,7 +58,7 @@ pub(crate) fn signup(tenant: &str) -> Value {
     example(&format!("signups/{tenant}.json"))
 }
 
-/// A request about a tenant, as its signup app would make it.
+/// A request about a tenant, as a signup app sends it.
 #[expect(clippy::needless_pass_by_value, reason = "a spec is written where it is used")]
 pub(crate) fn request(id: &str, action: &str, tenant: &str, spec: Value) -> Value {
     json!({
@@ -70,17 +70,18 @@ pub(crate) fn removal(id: &str, tenant: &str) -> Value {
     request(id, "deprovision", tenant, json!({"reason": "contract ended", "gracePeriod": "PT0S"}))
 }
 
-/// A folder of its own, in memory where the machine has `/dev/shm`: most tests are not about durability.
+/// A new folder, in memory if the machine has `/dev/shm`, because most tests do not depend on durability.
 pub(crate) fn folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-/// Waits a moment between two reads of something that changes by itself.
+/// Waits a moment before something that changes by itself is read again.
 pub(crate) async fn a_moment() {
     SystemClock.sleep_until(SystemClock.now() + Duration::from_millis(15)).await;
 }
 
-/// Calls `read` until it returns `Ok`, at most for [`TIMEOUT`]; its `Err` is the state so far.
+/// Calls `read` until it returns `Ok`, at most for [`TIMEOUT`]. The `Err` is the state so far, for the message of a
+/// failure.
 pub(crate) async fn until<T, F: Future<Output = Result<T, Value>>>(
     what: &str,
     mut read: impl FnMut() -> F,
@@ -95,8 +96,8 @@ pub(crate) async fn until<T, F: Future<Output = Result<T, Value>>>(
     }
 }
 
-/// A tenant three times, judged by its configuration alone: a call with its own token in another tenant's name would
-/// rightly succeed.
+/// The same tenant three times, for a check of several tenants. Its isolation is checked by configuration only: a
+/// call with its own token in the name of another tenant would succeed, and rightly.
 pub(crate) fn as_three(mut tenant: Tenant) -> Vec<Tenant> {
     let mut plan = Plan::clone(&tenant.plan);
     let proofs = plan.steps.values_mut().filter(|step| step.kind() == Kind::Isolation);
@@ -105,7 +106,7 @@ pub(crate) fn as_three(mut tenant: Tenant) -> Vec<Tenant> {
     vec![tenant; 3]
 }
 
-/// Every class of failure; a new one makes `as_str` of tests/suite/documentation not build.
+/// Every failure class. If a class is added, `class_name` in tests/suite/documentation no longer compiles.
 pub(crate) const CLASSES: [FailureClass; 13] = [
     FailureClass::Transient,
     FailureClass::Throttled,
@@ -122,8 +123,8 @@ pub(crate) const CLASSES: [FailureClass; 13] = [
     FailureClass::Permanent,
 ];
 
-/// The configuration of a property test with this many cases. They are the same in every run, so that only a change of
-/// the code makes one fail; `PROPTEST_RNG_SEED` draws others.
+/// The configuration of a property test with this many cases. The cases are the same in every run, so a test fails
+/// only because of a change of the code. `PROPTEST_RNG_SEED` draws other cases.
 pub(crate) fn same_cases(cases: u32) -> ProptestConfig {
     let usual = ProptestConfig::default();
     let rng_seed = match usual.rng_seed {

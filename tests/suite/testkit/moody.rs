@@ -1,4 +1,4 @@
-//! A store that fails once.
+//! A state store that fails once.
 
 use std::sync::{
     Arc,
@@ -11,7 +11,7 @@ use tenantry_core::{ids::TenantId, tenant::HistoryRow};
 
 use super::over::{Asked, Over, Wrapped};
 
-/// A store that fails once, at its n-th call, whose answer is lost.
+/// A state store whose n-th call fails. The call is carried out and its answer is lost, or it is not carried out.
 pub(crate) struct Moody {
     inner: Arc<dyn StateStore>,
     asked: AtomicUsize,
@@ -20,17 +20,17 @@ pub(crate) struct Moody {
 }
 
 impl Moody {
-    /// The failing call is carried out, but answered with an error; `fails_at` 0 is never.
+    /// A store whose call number `fails_at` is carried out but answered with an error; 0 means that no call fails.
     pub(crate) fn new(inner: Arc<dyn StateStore>, fails_at: usize) -> Wrapped<Self> {
         Wrapped(Self { inner, asked: AtomicUsize::new(0), fails_at, undone: false })
     }
 
-    /// The failing call is not carried out.
+    /// A store whose call number `fails_at` is not carried out and is answered with an error.
     pub(crate) fn idle(inner: Arc<dyn StateStore>, fails_at: usize) -> Wrapped<Self> {
         Wrapped(Self { undone: true, ..Self::new(inner, fails_at).0 })
     }
 
-    /// How often it was asked.
+    /// How many calls were made that can fail.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
@@ -54,7 +54,7 @@ impl Over for Moody {
         Box::pin(self.mood(work))
     }
 
-    // Scans and history never fail.
+    // Scans and calls for the history never fail, and are not counted.
     fn list<'a>(&'a self, after: Option<&'a TenantId>, limit: usize) -> Asked<'a, Vec<Listed>> {
         self.inner.list(after, limit)
     }

@@ -1,4 +1,4 @@
-//! A store that wraps another one: by default every call goes through to it.
+//! A state store that wraps another one. By default it forwards every call.
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -8,62 +8,62 @@ use tenantry_core::{
     tenant::{HistoryRow, Tenant},
 };
 
-/// A pending call of a store.
+/// The future of a store's call.
 pub(crate) type Asked<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
-/// What a wrapping store does differently; [`Wrapped`] makes a store of it.
+/// What a wrapping store does differently from the wrapped one. [`Wrapped`] makes a state store of it.
 pub(crate) trait Over: Send + Sync {
     /// The wrapped store.
     fn inner(&self) -> &dyn StateStore;
 
-    /// Wraps every call that goes through to the other store.
+    /// Wraps every call that is forwarded to the other store.
     fn each<'a, T: Send + 'a>(&'a self, work: Asked<'a, T>) -> Asked<'a, T> {
         work
     }
 
-    /// As [`StateStore::load`].
+    /// See [`StateStore::load`].
     fn load<'a>(&'a self, id: &'a TenantId) -> Asked<'a, Option<Stored<Tenant>>> {
         self.each(self.inner().load(id))
     }
-    /// As [`StateStore::save`].
+    /// See [`StateStore::save`].
     fn save<'a>(&'a self, tenant: &'a Tenant, seen: Option<&'a ETag>) -> Asked<'a, ETag> {
         self.each(self.inner().save(tenant, seen))
     }
-    /// As [`StateStore::list`].
+    /// See [`StateStore::list`].
     fn list<'a>(&'a self, after: Option<&'a TenantId>, limit: usize) -> Asked<'a, Vec<Listed>> {
         self.each(self.inner().list(after, limit))
     }
-    /// As [`StateStore::request`].
+    /// See [`StateStore::request`].
     fn request<'a>(&'a self, key: &'a str) -> Asked<'a, Option<Stored<RequestRecord>>> {
         self.each(self.inner().request(key))
     }
-    /// As [`StateStore::save_request`].
+    /// See [`StateStore::save_request`].
     fn save_request<'a>(&'a self, record: &'a RequestRecord, seen: Option<&'a ETag>) -> Asked<'a, ETag> {
         self.each(self.inner().save_request(record, seen))
     }
-    /// As [`StateStore::blueprint`].
+    /// See [`StateStore::blueprint`].
     fn blueprint<'a>(&'a self, digest: &'a str) -> Asked<'a, Option<String>> {
         self.each(self.inner().blueprint(digest))
     }
-    /// As [`StateStore::keep_blueprint`].
+    /// See [`StateStore::keep_blueprint`].
     fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> Asked<'a, ()> {
         self.each(self.inner().keep_blueprint(digest, text))
     }
-    /// As [`StateStore::due`].
+    /// See [`StateStore::due`].
     fn due(&self, now: Timestamp, limit: usize) -> Asked<'_, Vec<Due>> {
         self.each(self.inner().due(now, limit))
     }
-    /// As [`StateStore::append`].
+    /// See [`StateStore::append`].
     fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> Asked<'a, ()> {
         self.each(self.inner().append(rows))
     }
-    /// As [`StateStore::history`].
+    /// See [`StateStore::history`].
     fn history<'a>(&'a self, id: &'a TenantId, limit: usize) -> Asked<'a, Vec<HistoryRow>> {
         self.each(self.inner().history(id, limit))
     }
 }
 
-/// The wrapping store.
+/// The state store that is made of an [`Over`].
 pub(crate) struct Wrapped<T>(pub(crate) T);
 
 impl<T: Over> StateStore for Wrapped<T> {

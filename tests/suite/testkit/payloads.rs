@@ -1,4 +1,4 @@
-//! Payloads that a Functions host may post, and the answers that a handler may give.
+//! Payloads that a Functions host may post to the handler, and how the handler has to answer.
 
 use std::path::PathBuf;
 
@@ -11,14 +11,14 @@ use tokio::{
 
 use super::repository;
 
-/// The folder of payloads.
+/// The folder with the payloads, beside the repository.
 fn folder() -> PathBuf {
     let here = repository();
     let mut above = here.ancestors().map(|up| up.join("shared/functions-host/payloads"));
     above.find(|path| path.is_dir()).unwrap()
 }
 
-/// The function that a payload is for.
+/// The name of the function to which a payload is posted.
 fn function(payload: &str) -> &'static str {
     match payload.split(['-', '.']).next() {
         Some("timer") => "sweep",
@@ -28,12 +28,12 @@ fn function(payload: &str) -> &'static str {
     }
 }
 
-/// An output that is a bare text must not be one that the host would take for base64.
+/// Whether an output is safe: the host decodes an output that is a text if it is valid base64.
 fn no_base64_trap(output: &Value) -> bool {
     output.as_str().is_none_or(|text| BASE64_STANDARD.decode(text).is_err())
 }
 
-/// Posts bytes in one of the two framings that hosts use.
+/// Posts a body in one of the two HTTP framings that hosts use. Returns the status and the answer.
 async fn post(port: u16, function: &str, body: &str, chunked: bool) -> (u16, Value) {
     let framed = if chunked {
         let middle = (0..=body.len() / 2).rev().find(|at| body.is_char_boundary(*at)).unwrap();
@@ -55,13 +55,14 @@ async fn post(port: u16, function: &str, body: &str, chunked: bool) -> (u16, Val
     (status, serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}")))
 }
 
-/// Posts every payload in both framings to the handler at a port: each gets a JSON object of the right shape.
+/// Posts every payload in both framings to the handler at a port, and asserts that each gets a JSON object of the
+/// right form.
 pub(crate) async fn all_are_answered(port: u16) {
     let mut count = 0;
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        // Admin requests go to the host, not to its handler.
+        // Payloads that start with `admin-` are requests to the host, not to its handler.
         if !name.ends_with(".request.json") || name.starts_with("admin-") {
             continue;
         }

@@ -1,18 +1,18 @@
-//! SplitMix64: small, fast, and the same on every machine.
+//! SplitMix64, a generator of random numbers that is small, fast, and the same on every machine.
 
-/// A stream of numbers from a seed.
+/// A sequence of random numbers that a seed determines.
 #[derive(Debug, Clone)]
 pub(crate) struct Rng(u64);
 
 impl Rng {
-    /// A separate stream for each purpose, so that drawing more for one does not change another.
+    /// A sequence per purpose, so that drawing more numbers for one purpose does not change the others.
     pub(crate) fn new(seed: u64, purpose: u64) -> Self {
         let mut rng = Self(seed ^ purpose.wrapping_mul(0xA076_1D64_78BD_642F));
         let _ = rng.next();
         rng
     }
 
-    /// The stream that begins at this state.
+    /// The sequence that starts at this state of the generator.
     pub(crate) fn at(state: u64) -> Self {
         Self(state)
     }
@@ -25,7 +25,7 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// A number below `bound`; 0 for a bound of 0.
+    /// A number from 0 to `bound - 1`; 0 if `bound` is 0.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         if bound == 0 { 0 } else { self.next() % bound }
     }
@@ -35,12 +35,12 @@ impl Rng {
         low + i64::try_from(self.below(u64::try_from((high - low).max(0)).unwrap_or(0) + 1)).unwrap_or(0)
     }
 
-    /// True in so many of a thousand cases.
+    /// True in `share` of a thousand cases.
     pub(crate) fn permille(&mut self, share: u64) -> bool {
         self.below(1000) < share
     }
 
-    /// One of some things.
+    /// One of `things`, which must not be empty.
     pub(crate) fn pick<T: Copy>(&mut self, things: &[T]) -> T {
         things[usize::try_from(self.below(things.len() as u64)).unwrap_or(0)]
     }

@@ -1,9 +1,9 @@
-//! What quarantine deletes, and which tenants it suspends.
+//! What a quarantine deletes, and which tenants it suspends.
 
 use super::*;
 
 #[tokio::test]
-async fn quarantine_deletes_what_others_were_given_and_nothing_else() {
+async fn quarantine_deletes_only_the_access_that_others_were_given() {
     let harness = active().await;
     let scanner = IsolationScanner::new(
         harness.local.ports.clone(),
@@ -18,7 +18,8 @@ async fn quarantine_deletes_what_others_were_given_and_nothing_else() {
     assert_eq!(reported, [], "the verdicts were reported at sign-up");
     let before = harness.get("/_sim/objects").await;
 
-    // A role at its endpoint, and a federated credential to act as the tenant.
+    // The violations: another tenant's role at the endpoint, and a federated credential with which others can act as
+    // the tenant.
     let endpoint = object(&harness, SAMPLES[0], ENDPOINT).await;
     let principal = output(&harness, SAMPLES[1], "servicePrincipalObjectId").await;
     add_violation(&harness, &endpoint, SCORER, &principal).await;
@@ -34,13 +35,14 @@ async fn quarantine_deletes_what_others_were_given_and_nothing_else() {
     let (reports, reported) = scanner.run(100).await.unwrap();
     assert_eq!(reports[0].quarantined.len(), 2, "{reports:#?}");
     assert!(reports[0].quarantined.iter().all(|taken| taken.outcome == "removed"), "{reports:#?}");
-    // The other tenant reached beyond its own resources when it was checked; the deletion made that report stale.
+    // The report on the other tenant said that it reached beyond its own resources; after the deletion that is no
+    // longer true.
     assert_eq!(verdicts(&reports), vec![IsolationVerdict::Verified; SAMPLES.len()]);
     let reported: Vec<&str> = reported.iter().map(TenantId::as_str).collect();
     assert_eq!(reported, SAMPLES[..2]);
     assert_eq!(credentials(&harness, SAMPLES[0]).await.1, declared);
     assert_eq!(harness.get("/_sim/objects").await, before, "nothing else was touched");
-    // The violation and its end are both published by the next pass, in this process or by the sweep.
+    // The next reconcile pass, in this process or by the sweep, publishes the violation and its end.
     let _ = harness.local.app.reconciler.reconcile(&SAMPLES[0].parse().unwrap()).await;
     let ends_with = ["tenant.isolation.violated", "tenant.isolation.verified"];
     let events = testkit::until("both are published", async || {
@@ -54,14 +56,15 @@ async fn quarantine_deletes_what_others_were_given_and_nothing_else() {
     let (reports, _) = scanner.run(100).await.unwrap();
     assert_eq!(verdicts(&reports), vec![IsolationVerdict::Verified; SAMPLES.len()]);
 
-    // An assignment above the tenant affects others too: it is reported and left to a person.
+    // A role assignment above the tenant also affects others, so it is only reported, and a person has to delete it.
     add_violation(&harness, "/subscriptions/00000000-0000-0000-0000-00000000a001", OWNER, &principal).await;
     let (reports, _) = scanner.run(100).await.unwrap();
     assert_eq!(reports[0].verdict, IsolationVerdict::Violated);
     assert_eq!(reports[0].quarantined, []);
 }
 
-/// Calls the timer function as the host does, in a process that suspends violated tenants. Returns its logs.
+/// Calls the timer function `audit` as the host does, in a process that suspends violated tenants. Returns the log
+/// lines of the answer.
 async fn audited(harness: &Harness) -> Vec<String> {
     let isolation = Isolation { quarantine: Quarantine::Suspend, ..Isolation::default() };
     let settings = Settings { isolation, ..Settings::local("local") };
@@ -87,7 +90,7 @@ async fn quarantine_suspends_a_tenant_that_others_still_reach_until_a_person_res
     let harness = active().await;
     audited(&harness).await;
     assert_eq!(harness.tenant(SAMPLES[0]).await["status"], "active", "it is not violated");
-    // An unknown principal is Owner of the tenants' subscription.
+    // An unknown principal becomes Owner of the subscription in which the tenants are.
     let upsert = async |path: &str, body: Value| -> Value {
         let url = format!("{}/v1.0/{path}", harness.base);
         let request = reqwest::Client::new().patch(url).header("prefer", "create-if-missing").json(&body);
@@ -114,12 +117,12 @@ async fn quarantine_suspends_a_tenant_that_others_still_reach_until_a_person_res
         assert!(!kinds.contains("onlineEndpoints/deployments"), "the deployment is not deleted: {kinds}");
         assert_eq!(tenant["isolation"]["verdict"], "violated", "{tenant:#}");
     }
-    // The same evidence makes the same request, however often the timer runs.
+    // The timer makes the request only once for the same evidence, however often it runs.
     let logs = audited(&harness).await;
     assert!(!logs.iter().any(|line| line.starts_with("quarantine of tenant")), "{logs:#?}");
 }
 
-/// Only a tenant that others reach is suspended, not one that only reaches others.
+/// A tenant is suspended only if others reach it, not if it reaches others, and not because of a stale report.
 #[tokio::test]
 async fn quarantine_suspends_neither_by_a_stale_report_nor_a_tenant_that_only_reached_others() {
     let harness = active().await;
@@ -135,8 +138,8 @@ async fn quarantine_suspends_neither_by_a_stale_report_nor_a_tenant_that_only_re
     for sample in SAMPLES {
         assert_eq!(harness.tenant(sample).await["suspended"], Value::Null, "{sample}: {logs:#?}");
     }
-    // An assignment above the tenants is not deleted: the tenants that it reaches are suspended. The principal's own
-    // tenant would be suspended only if others reached it, which is not the case here.
+    // A role assignment above the tenants is not deleted; the tenants that the principal reaches are suspended. The
+    // principal's own tenant is not, because no other tenant reaches it.
     let subscription = "/subscriptions/00000000-0000-0000-0000-00000000a001";
     add_violation(&harness, subscription, OWNER, &principal).await;
     let logs = audited(&harness).await;
@@ -154,7 +157,8 @@ async fn quarantine_leaves_a_tenant_that_was_changed_after_the_check() {
     let stale = intake.quarantine(&id, version - 1, "sha256:evidence").await.unwrap().unwrap();
     assert_eq!(stale.code.as_deref(), Some("stale"));
     assert_eq!(harness.tenant(SAMPLES[0]).await["suspended"], Value::Null);
-    // A current report suspends, but only once for the same evidence, so that a person can resume the tenant.
+    // An up-to-date report suspends the tenant, but only once for the same evidence, so that a person can resume the
+    // tenant.
     let first = intake.quarantine(&id, version, "sha256:evidence").await.unwrap().unwrap();
     assert_eq!(first.code, None, "{first:?}");
     assert_eq!(intake.quarantine(&id, version + 1, "sha256:evidence").await.unwrap(), None);

@@ -1,4 +1,4 @@
-//! The printed remedies work: each command is run as printed.
+//! The remedies that commands print work: each printed command is run as it is.
 
 use super::*;
 
@@ -13,13 +13,13 @@ async fn run_printed(harness: &Harness, command: &str) -> (Option<i32>, String) 
     (output.status.code(), out)
 }
 
-/// The commands in a text: between backticks, beginning with the program's name.
+/// The commands in a text: what stands between backticks and starts with the program's name.
 fn printed_commands(text: &str) -> Vec<String> {
     let quoted = text.split('`').skip(1).step_by(2);
     quoted.filter(|quoted| quoted.starts_with("tenantry ")).map(str::to_owned).collect()
 }
 
-/// Sets a value of a tenant's object of this type, as a person does by hand.
+/// Sets a value of contoso's object of this kind, as a person does by hand.
 async fn spoil(harness: &Harness, kind: &str, version: &str, pointer: &str, value: &Value) {
     let url = format!("{}?api-version={version}", object(harness, "contoso", kind).await);
     let mut body = harness.get(&url).await;
@@ -33,9 +33,9 @@ const STORAGE: &str = "Microsoft.Storage/storageAccounts";
 const VAULT: &str = "Microsoft.KeyVault/vaults";
 const WORKSPACE: &str = "Microsoft.MachineLearningServices/workspaces";
 
-/// The next action in `verify`, `drift`, `status` and the event makes the tenant verified again.
+/// The command that `tenantry verify` and `tenantry drift` print makes the tenant verified again.
 #[tokio::test]
-async fn the_remedy_that_is_printed_repairs() {
+async fn the_printed_remedy_makes_the_tenant_verified_again() {
     let harness = Harness::new().await;
     harness.accept(&signup("contoso")).await;
     harness.until_is("contoso", "active").await;
@@ -93,7 +93,7 @@ async fn the_printed_remedy_recreates_what_was_deleted_by_hand() {
     assert_eq!(run_printed(&harness, "tenantry drift contoso").await.0, Some(0));
 }
 
-/// The list and the status show the last verdict.
+/// `tenantry list` and `tenantry status` show the last verdict, and what to do about a violation.
 #[tokio::test]
 async fn list_and_status_show_a_violation_and_what_to_do_about_it() {
     let harness = Harness::new().await;

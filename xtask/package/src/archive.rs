@@ -1,4 +1,4 @@
-//! The zip: the same bytes for the same files, independent of machine and time.
+//! Packs and unpacks the zip. The same files give the same bytes, independent of machine and time.
 
 use std::{
     collections::BTreeMap,
@@ -11,8 +11,8 @@ use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter, write::Sim
 
 use crate::{Outcome, contents::Entry};
 
-/// Packs entries in the order given. The time is the first that a zip can have, so that it does not depend on the
-/// build.
+/// Packs entries in the order given. Their time is the earliest that a zip can have, so that the bytes do not depend on
+/// the build.
 pub(crate) fn pack(entries: &[Entry]) -> Outcome<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for Entry { name, bytes, mode } in entries {
@@ -28,13 +28,13 @@ pub(crate) fn pack(entries: &[Entry]) -> Outcome<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
-/// Unpacks with the modes, like the platform.
+/// Unpacks a zip with the files' modes, as the Functions platform does.
 pub(crate) fn unpack(zip: &Path, folder: &Path) -> Outcome<()> {
     fs::create_dir_all(folder)?;
     Ok(ZipArchive::new(File::open(zip)?)?.extract(folder)?)
 }
 
-/// The content of a zip, by name, with its mode.
+/// The entries of a zip by name: bytes and mode.
 pub(crate) fn read(zip: &[u8]) -> Outcome<BTreeMap<String, (Vec<u8>, u32)>> {
     let mut archive = ZipArchive::new(Cursor::new(zip))?;
     let mut found = BTreeMap::new();

@@ -1,6 +1,7 @@
-//! The bill of materials, in CycloneDX's JSON.
+//! Writes the bill of materials, in CycloneDX's JSON.
 //!
-//! `cargo-cyclonedx` would write a random number, the time and paths of this machine into it.
+//! `cargo-cyclonedx` is not used: it writes a random number, the time and paths of this machine, so that each build
+//! would give another file.
 
 use serde_json::{Value, json};
 
@@ -9,10 +10,10 @@ use crate::{
     sum,
 };
 
-/// The version of the format.
+/// The version of the CycloneDX specification.
 const SPEC: &str = "1.6";
 
-/// The bill for a program of these parts: the same bytes for the same program.
+/// The bill of materials of a program that consists of these crates. The same program gives the same bytes.
 pub(crate) fn write(parts: &Parts, program: &[u8]) -> Vec<u8> {
     let digest = sum(program);
     let ours = parts.crates.iter().find(|((name, _), _)| name == OURS);
@@ -68,7 +69,7 @@ fn component((name, version): &Key, part: &Part) -> Value {
     component
 }
 
-/// A version may have a build part behind a plus sign, which a URL writes otherwise.
+/// The package URL of a crate. A version may have a plus sign before its build metadata, which is percent-encoded.
 fn purl((name, version): &Key) -> String {
     format!("pkg:cargo/{name}@{}", version.replace('+', "%2B"))
 }

@@ -1,4 +1,4 @@
-//! Checks a package. All faults are reported together.
+//! Checks a package, and reports all faults together.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,13 +14,15 @@ use crate::{
 
 /// The oldest glibc that the program has to run with: that of Debian 10, older than that of any image of the plan.
 const FLOOR: floor::Version = (2, 28);
-/// In bytes. A larger package starts slower, because the platform loads it at every cold start.
+/// The largest size of the zip, in bytes. A larger package starts slower, because the platform loads it at every cold
+/// start.
 const MOST: usize = 15_000_000;
-/// Text that only `tenantry local` contains: the window of the simulated Azure, and the crate of its state in panic
-/// messages.
+/// Texts that only a program with `tenantry local` contains: the path of the simulated Azure's own API, and the source
+/// path of the crate redb in panic messages.
 const LOCAL: [&str; 2] = ["/_sim/", "/redb-"];
 
-/// Fails with all faults of the package in a folder.
+/// Checks the package in a folder. The error lists all faults. `paths` are paths of this machine that must not occur in
+/// it.
 pub(crate) fn check(root: &Path, folder: &Path, paths: &[&str]) -> Outcome<()> {
     let zip = fs::read(folder.join(ZIP))?;
     let found = archive::read(&zip)?;
@@ -59,7 +61,8 @@ pub(crate) fn check(root: &Path, folder: &Path, paths: &[&str]) -> Outcome<()> {
     Err(faults.join("\n").into())
 }
 
-/// The entries are exactly the expected ones, identical to the repository, and only the program is executable.
+/// Checks that the zip has exactly the expected entries, identical to the repository's files, and that only the program
+/// is executable.
 fn entries(root: &Path, found: &BTreeMap<String, (Vec<u8>, u32)>) -> Outcome<Vec<String>> {
     let own = own(root)?;
     let expected: BTreeSet<&str> = own.iter().map(String::as_str).chain([PROGRAM, LICENCES]).collect();
@@ -79,7 +82,7 @@ fn entries(root: &Path, found: &BTreeMap<String, (Vec<u8>, u32)>) -> Outcome<Vec
     Ok(faults)
 }
 
-/// The tree beside the zip has the same content.
+/// Checks that the folder with the unpacked files has the same content as the zip.
 fn tree(folder: &Path, found: &BTreeMap<String, (Vec<u8>, u32)>) -> Outcome<Vec<String>> {
     let mut faults = Vec::new();
     for (name, (bytes, _)) in found {
@@ -106,7 +109,7 @@ fn contains(bytes: &[u8], text: &str) -> bool {
     !text.is_empty() && bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-/// The file of sums has the output of `sha256sum`.
+/// Checks that the file of sums is what `sha256sum` prints.
 fn sums(text: &str, of: &[(&str, &[u8])]) -> Vec<String> {
     let expected: String = of.iter().map(|(name, bytes)| format!("{}  {name}\n", sum(bytes))).collect();
     if text == expected { Vec::new() } else { vec![format!("{SUMS} does not match")] }

@@ -1,23 +1,23 @@
-//! The content of the package.
+//! Lists the files of the package, with their contents.
 
 use std::{fs, path::Path};
 
 use crate::{Outcome, files, licences, parts::Parts};
 
-/// The program, the only executable file.
+/// The name of the program, the only executable file.
 pub(crate) const PROGRAM: &str = "tenantry";
-/// The licences of the crates in the program.
+/// The name of the file with the licences of the crates in the program.
 pub(crate) const LICENCES: &str = "THIRD-PARTY-NOTICES.txt";
 
 /// A file of the package.
 pub(crate) struct Entry {
-    /// Its path in the package.
+    /// The file's path in the package.
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
     pub(crate) mode: u32,
 }
 
-/// All entries, in the order of the names.
+/// All files of the package, sorted by name.
 pub(crate) fn entries(root: &Path, program: Vec<u8>, parts: &Parts) -> Outcome<Vec<Entry>> {
     let mut entries = vec![
         Entry { name: PROGRAM.to_owned(), bytes: program, mode: 0o755 },
@@ -30,7 +30,8 @@ pub(crate) fn entries(root: &Path, program: Vec<u8>, parts: &Parts) -> Outcome<V
     Ok(entries)
 }
 
-/// The files that are copied from the repository: the host's, the functions', the blueprints, our licences.
+/// The names of the files that are copied from the repository: `host.json`, the functions, the blueprints, our
+/// licences.
 pub(crate) fn own(root: &Path) -> Outcome<Vec<String>> {
     let mut names: Vec<String> = ["host.json", "LICENSE-APACHE", "LICENSE-MIT"].map(str::to_owned).into();
     for entry in fs::read_dir(root)? {

@@ -1,4 +1,4 @@
-//! The glibc version that an executable needs, from its dynamic section.
+//! Finds the glibc version that an executable needs, from its table of needed versions.
 
 use object::{
     Endianness,
@@ -7,10 +7,11 @@ use object::{
 
 use crate::Outcome;
 
-/// A version such as 2.28.
+/// A version such as 2.28: major and minor number.
 pub(crate) type Version = (u32, u32);
 
-/// The newest glibc of which a symbol is needed; an executable that needs none would not be ours.
+/// The newest version of glibc of which the executable needs a symbol. An executable that needs none is an error,
+/// because the program is linked dynamically.
 pub(crate) fn glibc(program: &[u8]) -> Outcome<Version> {
     let header = object::elf::FileHeader64::<Endianness>::parse(program)?;
     let endian = header.endian()?;

@@ -1,4 +1,4 @@
-//! The licences of the crates in the program, for users who get the program without the source.
+//! Collects the licences of the crates in the program, for users who get the program without the source.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -7,12 +7,12 @@ use crate::{
     parts::{OURS, Parts},
 };
 
-/// Prefixes of the names of files with licences, in lower case.
+/// The beginnings, in lower case, of the names of files with licences.
 const BEGINNINGS: [&str; 6] = ["license", "licence", "copying", "copyright", "notice", "unlicense"];
-/// A line between the texts.
+/// The line that separates the texts.
 const LINE: &str = "------------------------------------------------------------------------------\n";
 
-/// A table of the crates, then each text once with the crates that have it.
+/// The file with the licences: a table of the crates, then each text once, with the crates that have it.
 pub(crate) fn write(parts: &Parts) -> Outcome<String> {
     let mut table =
         "tenantry is built of the crates below and the standard library of Rust (MIT OR Apache-2.0).\n\n"
@@ -33,7 +33,8 @@ pub(crate) fn write(parts: &Parts) -> Outcome<String> {
     Ok(table + &sections.collect::<String>())
 }
 
-/// The texts in a crate's folder. A crate without any has its licence in its manifest, which the table repeats.
+/// The texts of licences in a crate's folder. A crate without any names its licence in its manifest, and the table does
+/// too.
 fn licences(folder: &Path) -> Outcome<Vec<String>> {
     let mut found = Vec::new();
     for file in files(folder)? {

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes the tree, the zip, the bill of materials and the sums.
+/// Writes the tree, the zip, the bill of materials and the sums into `folder`.
 fn assemble(root: &Path, program: &Path, folder: &Path) -> Outcome<()> {
     let parts = parts::of(root)?;
     let program = fs::read(program)?;
@@ -79,12 +79,12 @@ fn say(line: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{line}")
 }
 
-/// SHA-256, as `sha256sum` writes it.
+/// The SHA-256 of bytes, in hexadecimal digits as `sha256sum` prints it.
 fn sum(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The files of a folder by name, without those of its subfolders.
+/// The files of a folder, sorted by name, without those of its subfolders.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found: Vec<PathBuf> =
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;

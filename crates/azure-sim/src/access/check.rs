@@ -1,4 +1,4 @@
-//! Whether a request to Resource Manager is allowed, and the message of a refusal.
+//! Decides whether a caller may send a request to Resource Manager, with Azure's messages of refusals.
 
 use crate::{
     access::{
@@ -13,7 +13,8 @@ use crate::{
     store::StoreQuery,
 };
 
-/// Refuses what the caller may not do in Resource Manager.
+/// Refuses a request to Resource Manager if the caller (`holder`) has no permission for it or for the resources that
+/// its body names. Counts each required action in `used`.
 pub(crate) fn check(
     access: &Access,
     used: &Used,
@@ -28,7 +29,7 @@ pub(crate) fn check(
         let other =
             asked.and_then(|asked| asked.caller).filter(|id| !id.eq_ignore_ascii_case(&holder.object_id));
         if other.is_some() {
-            // Reported by users (MicrosoftDocs/azure-docs#119301).
+            // The behaviour and the message are reported by users (MicrosoftDocs/azure-docs#119301).
             let message =
                 "Only the original caller of an asynchronous operation is allowed to retrieve the results.";
             return refuse(403, "Forbidden", message);

@@ -1,4 +1,5 @@
-//! Conditions of role assignments, version 2.0, as far as they are about role assignments themselves.
+//! Conditions of role assignments, version 2.0. Only conditions about the creation and deletion of role assignments are
+//! supported.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +7,12 @@ use serde_json::Value;
 
 use crate::{call::Call, path::last, reply::Outcome, roles::actions::matches, store::StoreQuery};
 
-/// What a condition can refer to: attributes of the request, and of the existing resource.
+/// The attributes that a condition can refer to: those of the requested and of the existing role assignment.
 #[derive(Debug, Default)]
 pub(super) struct Attributes {
     request: BTreeMap<&'static str, String>,
     resource: BTreeMap<&'static str, String>,
-    /// Whether the DELETE is about an assignment that does not exist.
+    /// Whether the request deletes a role assignment that does not exist. Then every comparison holds.
     absent: bool,
 }
 
@@ -23,7 +24,7 @@ impl Attributes {
         }
         match call.method.as_str() {
             "PUT" => {
-                // Without a type Azure assumes that the principal is a user.
+                // If the body has no principal type, Azure assumes that the principal is a user.
                 let body = call.json()?;
                 attributes.request = read(&body, "User");
             }
@@ -47,7 +48,7 @@ fn read(body: &Value, kind: &str) -> BTreeMap<&'static str, String> {
     ])
 }
 
-/// A parsed condition.
+/// A parsed condition of a role assignment.
 #[derive(Debug, Clone)]
 pub(super) enum Condition {
     Not(Box<Self>),
@@ -58,7 +59,7 @@ pub(super) enum Condition {
 }
 
 impl Condition {
-    /// Parses a whole condition.
+    /// Parses the text of a condition.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut reader = Reader(text);
         let condition = reader.any()?;
@@ -68,7 +69,7 @@ impl Condition {
         }
     }
 
-    /// Whether the condition holds for an action.
+    /// Whether the condition holds for an action on these attributes.
     pub(super) fn holds(&self, action: &str, attributes: &Attributes) -> bool {
         match self {
             Self::Not(inner) => !inner.holds(action, attributes),
@@ -86,7 +87,7 @@ impl Condition {
                     "ForAnyOfAnyValues:GuidEquals" | "ForAnyOfAnyValues:StringEqualsIgnoreCase" => {
                         same.any(|same| same)
                     }
-                    // The only other operator that `Reader` accepts.
+                    // `ForAnyOfAllValues:GuidNotEquals`, the only other operator that `Reader` accepts.
                     _ => same.all(|same| !same),
                 }
             }

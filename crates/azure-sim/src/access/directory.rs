@@ -1,8 +1,8 @@
-//! What Graph's application roles allow.
+//! Decides whether a caller may send a request to Graph, by its application roles.
 //!
-//! Sources: Microsoft, "Microsoft Graph permissions reference" (`Application.ReadWrite.OwnedBy`: make applications, and
-//! manage those that one owns), "Get deleted item" and "List deletedItems" (`Application.Read.All`), "Permanently
-//! delete item" and "Restore deleted item" (`Application.ReadWrite.OwnedBy`).
+//! Sources: Microsoft, "Microsoft Graph permissions reference" (`Application.ReadWrite.OwnedBy`: an identity may create
+//! applications, and manage those that it owns), "Get deleted item" and "List deletedItems" (`Application.Read.All`),
+//! "Permanently delete item" and "Restore deleted item" (`Application.ReadWrite.OwnedBy`).
 
 use crate::{
     access::rights::Holder,
@@ -16,7 +16,7 @@ const OWNED: &str = "Application.ReadWrite.OwnedBy";
 const WRITE_ALL: &str = "Application.ReadWrite.All";
 const READ_ALL: &str = "Application.Read.All";
 
-/// Refuses what the caller is not allowed to do in the directory.
+/// Refuses a request to Graph that the application roles of the caller (`holder`) do not allow.
 pub(crate) fn check(holder: &Holder, view: &impl StoreQuery, call: &Call) -> Outcome<()> {
     let has = |roles: &[&str]| roles.iter().any(|role| holder.graph.contains(*role));
     let denied =

@@ -1,10 +1,11 @@
-//! Who may do what: role assignments with conditions for Resource Manager, application roles for Graph.
+//! Enforces permissions: role assignments with conditions for Resource Manager, application roles for Graph.
 //!
-//! It reads roles in the form that Azure accepts, and derives on its own which actions a request needs. So a role that
-//! grants too little or too much shows here. Sources: Microsoft, "Understand Azure role definitions", "Azure role
-//! assignment condition format and syntax", "Troubleshoot Azure RBAC" (messages of refusals).
+//! This module reads role definitions and assignments in the form that Azure accepts, and derives independently of the
+//! product which actions a request needs. So a test can show that a role grants too little or too much. Sources:
+//! Microsoft, "Understand Azure role definitions", "Azure role assignment condition format and syntax", "Troubleshoot
+//! Azure RBAC" (messages of refusals).
 //!
-//! A caller without a token has every right, like a person at the portal.
+//! A caller without a token may do everything, like an administrator in the Azure portal.
 
 mod check;
 mod condition;

@@ -1,7 +1,7 @@
-//! Derives the actions that a request needs.
+//! Derives the actions that a request to Resource Manager needs permission for.
 //!
-//! The resource type and the method give the action: GET reads, PUT writes, DELETE deletes, POST is an action of its
-//! own name. Resources named in the body need rights as well.
+//! The action is the resource type with `read` for GET and HEAD, `write` for PUT and PATCH, `delete` for DELETE, or
+//! `action` for POST. A PUT also needs actions at the resources that its body names.
 
 use serde_json::Value;
 
@@ -12,16 +12,16 @@ use crate::{
     resources::{registry, resource_type::LinkedAction},
 };
 
-/// An action and the scope at which it is needed.
+/// An action that a request needs, and the scope at which it needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Need {
     pub(super) action: String,
     pub(super) scope: String,
-    /// Whether the request polls a running operation.
+    /// Whether the request polls a long-running operation.
     pub(super) asks: bool,
 }
 
-/// The types below which operations are polled.
+/// Resource types that stand for long-running operations: a GET of one is a poll.
 const OPERATIONS: [&str; 6] = [
     "operations",
     "operationresults",
@@ -31,12 +31,13 @@ const OPERATIONS: [&str; 6] = [
     "workspaceoperationsstatus",
 ];
 
-/// Operations for which Microsoft's list has no action, so that no role can grant one: provider and type.
+/// Provider and type of the polls for which Microsoft's list of permissions has no action. No role can grant one, so
+/// these polls need none.
 const UNPUBLISHED: [(&str, &str); 2] =
     [("Microsoft.Storage", "asyncOperations"), ("Microsoft.CognitiveServices", "operationStatuses")];
 
-/// The action that the request itself needs. `None` if the path is not one of Resource Manager, and for polls of
-/// services that publish no action for them.
+/// The action that a request needs at the resource in its path. `None` if the path can't be parsed, and for polls that
+/// need no action.
 pub(super) fn main(call: &Call) -> Option<Need> {
     let parts = segments(&call.path)?;
     let provider = parts.iter().rposition(|part| part.eq_ignore_ascii_case("providers"));
@@ -45,7 +46,7 @@ pub(super) fn main(call: &Call) -> Option<Need> {
         Some(at) => (parts.get(at + 1)?.as_str(), parts.get(at + 2..)?),
     };
     let mut types: Vec<&str> = rest.iter().step_by(2).map(String::as_str).collect();
-    // The activity log of a scope needs the right to read that scope.
+    // A request for the activity log needs the permission at the scope that its filter names.
     let scope = activity::scope(call).unwrap_or_else(|| format!("/{}", parts.join("/")));
     let is_operation = types.last().is_some_and(|last| OPERATIONS.contains(&last.to_lowercase().as_str()));
     let verb = match call.method.as_str() {
@@ -74,7 +75,7 @@ pub(super) fn main(call: &Call) -> Option<Need> {
     Some(Need { action: parts.join("/"), scope, asks: is_operation && verb == "read" })
 }
 
-/// What the body of a PUT needs at other resources.
+/// The actions that a PUT needs at the other resources that its body names; empty for other methods.
 pub(super) fn links(call: &Call) -> Vec<Need> {
     let (Some(path), Ok(body)) = (ResourcePath::of(&call.path), call.json()) else { return Vec::new() };
     if call.method != "PUT" {

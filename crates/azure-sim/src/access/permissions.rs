@@ -1,4 +1,4 @@
-//! What a caller may do, as Resource Manager lists it.
+//! Resource Manager's list of the permissions that a caller has at a scope.
 
 use serde_json::{Value, json};
 
@@ -9,14 +9,14 @@ use crate::{
     reply::{Outcome, Reply},
 };
 
-/// The scope of a path that lists the caller's permissions there.
+/// The scope, in lower case, in a path that lists the caller's permissions at this scope; `None` for any other path.
 pub(crate) fn listed(path: &str) -> Option<String> {
     let end = "/providers/microsoft.authorization/permissions";
     path.to_lowercase().strip_suffix(end).map(str::to_owned)
 }
 
-/// The caller's permissions at a scope, as the service lists them: one entry for each assignment that reaches the
-/// scope. Source: Microsoft, "Permissions - List For Resource Group".
+/// Answers a request for the caller's permissions at a scope: one entry for each assignment that covers the scope. If
+/// `caller` is `None`, everything is allowed. Source: Microsoft, "Permissions - List For Resource Group".
 pub(crate) fn list(caller: Option<(&Access, &Holder)>, call: &Call, scope: &str) -> Outcome {
     api_version::check(call, "permissions", "2022-04-01")?;
     let entry = |actions: &[String], not_actions: &[String]| json!({"actions": actions, "notActions": not_actions, "dataActions": [], "notDataActions": []});

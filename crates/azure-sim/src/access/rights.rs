@@ -1,4 +1,4 @@
-//! Identities and their role assignments in Resource Manager.
+//! The known identities, and their role assignments in Resource Manager.
 
 use std::collections::BTreeSet;
 
@@ -13,25 +13,25 @@ use crate::{
     roles::actions::allows,
 };
 
-/// The object id of the provisioner.
+/// The object id of the provisioner, the identity that creates tenants' resources.
 pub const PROVISIONER: &str = "00000000-0000-0000-0000-0000000e0001";
-/// The object id of the deleting identity, where it is a separate one.
+/// The object id of the remover, the identity that deletes tenants' resources where the provisioner may not.
 pub const REMOVER: &str = "00000000-0000-0000-0000-0000000e0002";
-/// The object id of the host.
+/// The object id of the identity of the Functions host.
 pub const HOST: &str = "00000000-0000-0000-0000-0000000e0003";
 
-/// An identity that calls the simulated Azure.
+/// An identity that calls the simulated Azure, with its application roles in Graph.
 #[derive(Debug, Clone)]
 pub struct Holder {
-    /// The client id of its tokens. The first holder also stands for every client id that no other one has.
+    /// The client id in the identity's tokens.
     pub client_id: String,
-    /// Its object id.
+    /// The object id of the identity, which role assignments refer to.
     pub object_id: String,
-    /// Its application roles in Graph.
+    /// The identity's application roles in Graph, for example `Application.Read.All`.
     pub graph: BTreeSet<String>,
 }
 
-/// A role at a scope.
+/// A role that an identity has at a scope, with one of the role's entries in `permissions`. The scope is in lower case.
 #[derive(Debug, Clone)]
 pub(super) struct Assignment {
     principal: String,
@@ -41,19 +41,20 @@ pub(super) struct Assignment {
     condition: Option<Condition>,
 }
 
-/// The known identities and their rights.
+/// The known identities and their permissions.
 #[derive(Debug, Clone)]
 pub struct Access {
-    /// The identities. The first one also stands for every client id that no other one has.
+    /// The known identities. A token with an unknown client id belongs to the first of them.
     pub holders: Vec<Holder>,
     assignments: Vec<Assignment>,
 }
 
 impl Access {
-    /// Reads `roleDefinitions` and `roleAssignments` as Azure's REST API accepts them; the first holder comes first.
+    /// Reads the members `roleDefinitions` and `roleAssignments` of a document, in the form that Azure's REST API
+    /// accepts. A token with an unknown client id belongs to the first of `holders`.
     ///
     /// # Errors
-    /// A message: an assignment of a role that is not defined, or a condition that can't be parsed.
+    /// A message, if an assignment has a role that is not defined, or a condition that can't be parsed.
     pub fn read(document: &Value, holders: Vec<Holder>) -> Result<Self, String> {
         let list = |name: &str| document[name].as_array().cloned().unwrap_or_default();
         let texts = |value: &Value| -> Vec<String> {
@@ -88,18 +89,18 @@ impl Access {
         Ok(Self { holders, assignments })
     }
 
-    /// The identity of a client id.
+    /// The identity with a client id, or the first identity if no other has this client id.
     pub(crate) fn holder(&self, client_id: &str) -> Option<&Holder> {
         let named = self.holders.iter().find(|holder| holder.client_id.eq_ignore_ascii_case(client_id));
         named.or_else(|| self.holders.first())
     }
 
-    /// The assignments of an identity.
+    /// The role assignments of an identity.
     pub(super) fn of<'a>(&'a self, holder: &'a Holder) -> impl Iterator<Item = &'a Assignment> {
         self.assignments.iter().filter(|one| one.principal.eq_ignore_ascii_case(&holder.object_id))
     }
 
-    /// Whether an identity is allowed what a request needs.
+    /// Whether an identity has a role assignment that allows what a request needs.
     pub(super) fn may(&self, holder: &Holder, need: &Need, attributes: &Attributes) -> bool {
         self.of(holder).any(|one| {
             let reaches = covers(&one.scope, &need.scope) || (need.asks && shares(&one.scope, &need.scope));
@@ -109,22 +110,23 @@ impl Access {
     }
 }
 
-/// Whether an assignment at one scope covers another one.
+/// Whether an assignment at `scope`, in lower case, covers the scope `at`: the two are equal, or `at` is below `scope`.
 pub(super) fn covers(scope: &str, at: &str) -> bool {
     at.to_lowercase().strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Whether two scopes are in the same subscription: rights in a resource group are enough to poll its operations
-/// (Microsoft, "Track asynchronous Azure operations").
+/// Whether two scopes are in the same subscription. That is enough for polls: a permission in a resource group allows
+/// polling of the group's operations, whose ids are directly below the subscription (Microsoft, "Track asynchronous
+/// Azure operations").
 fn shares(scope: &str, at: &str) -> bool {
     let subscription = |id: &str| id.to_lowercase().split('/').nth(2).map(str::to_owned);
     subscription(scope) == subscription(at)
 }
 
-/// The provisioner's application roles in Graph unless others are given.
+/// The application roles in Graph that tokens contain if permissions are not enforced: those of the provisioner.
 const USUAL_GRAPH_ROLES: [&str; 2] = ["Application.ReadWrite.OwnedBy", "Application.Read.All"];
 
-/// The application roles in Graph of a client id; the default ones where everything is allowed.
+/// The application roles in Graph of the identity with a client id; the default roles if permissions are not enforced.
 pub(crate) fn roles(access: Option<&Access>, client_id: &str) -> BTreeSet<String> {
     let holder = access.and_then(|access| access.holder(client_id));
     let usual = || USUAL_GRAPH_ROLES.map(str::to_owned).into();

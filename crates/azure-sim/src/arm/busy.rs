@@ -1,4 +1,4 @@
-//! Resources on which an operation runs.
+//! Refusals because a long-running operation runs on a resource.
 
 use crate::{
     error::CloudError,
@@ -7,13 +7,13 @@ use crate::{
     store::{Change, Object, StoreQuery as _, Work},
 };
 
-/// Whether the running operation of an object deletes it.
+/// Whether an operation runs on an object that deletes or purges it.
 pub(super) fn is_being_deleted(change: &Change<'_>, object: &Object) -> Result<bool, CloudError> {
     let Some(operation) = &object.busy else { return Ok(false) };
     Ok(change.operation(operation)?.is_some_and(|operation| operation.work != Work::Write))
 }
 
-/// The refusal for a resource with a running operation, in the form of its service.
+/// The refusal of a request because an operation runs on the resource, with the service's own status and message.
 pub(super) fn busy(
     change: &Change<'_>,
     kind: &dyn ResourceType,

@@ -1,4 +1,4 @@
-//! Checks of a PUT that are the same for all types: the location, and names in use.
+//! Checks of a PUT that are the same for all resource types: the location, and names that are in use.
 
 use crate::{
     path::last,
@@ -7,7 +7,7 @@ use crate::{
     store::{Change, StoreQuery as _},
 };
 
-/// Regions that exist; a misspelt one is refused.
+/// The known regions of Azure. Any other location is refused, so a misspelt one is found.
 const REGIONS: [&str; 24] = [
     "australiaeast",
     "brazilsouth",
@@ -35,7 +35,8 @@ const REGIONS: [&str; 24] = [
     "westus3",
 ];
 
-/// Refuses a location that is missing, unknown, or different from the existing one.
+/// Refuses a PUT whose location is missing, unknown, or different from that of the existing resource. Types without a
+/// location are not checked.
 pub(super) fn check_location(draft: &Draft<'_>) -> Outcome<()> {
     if !draft.profile.located {
         return Ok(());
@@ -64,7 +65,7 @@ pub(super) fn check_location(draft: &Draft<'_>) -> Outcome<()> {
     }
 }
 
-/// Refuses a name that another resource has.
+/// Refuses a PUT whose name another resource has, in the scope in which names of the type must be unique.
 pub(super) fn check_name(change: &Change<'_>, kind: &dyn ResourceType, draft: &Draft<'_>) -> Outcome<()> {
     let (name, location) = (draft.path.name(), region(draft.text("/location")));
     let Some(key) = draft.profile.name_key(name, &location) else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! DELETE of a resource, the part that all types have in common.
+//! DELETE of a resource: what is the same for all resource types.
 
 use crate::{
     api_version,
@@ -22,7 +22,7 @@ use crate::{
     store::{Change, StoreQuery as _, Work},
 };
 
-/// Deletes a resource.
+/// Answers a DELETE of a resource, or of a resource group.
 pub(super) fn delete(
     change: &mut Change<'_>,
     call: &Call,
@@ -47,7 +47,7 @@ pub(super) fn delete(
         if !is_being_deleted(change, &object)? {
             return Err(busy(change, kind, &object)?.into());
         }
-        // A repeated DELETE joins the running one.
+        // A repeated DELETE gets the poll URL of the running operation.
         if let Some(operation) = change.running(&object)? {
             let reply = with_poll_url(Reply::empty(202), call, &operation, Follow::Location, change.now);
             return Ok(reply.of(tenant));

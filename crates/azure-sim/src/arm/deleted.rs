@@ -1,4 +1,4 @@
-//! Soft-deleted resources: reads and purges.
+//! Reads and purges soft-deleted resources.
 
 use crate::{
     api_version,
@@ -19,17 +19,17 @@ use crate::{
     store::{Change, Object, StoreQuery, Work},
 };
 
-/// The soft-deleted resource of a path.
+/// The path of a soft-deleted resource, which need not exist.
 pub(super) struct Deleted {
     profile: &'static Profile,
     items: &'static dyn DeletedItems,
     path: DeletedPath,
-    /// Whether the path ends with the action that purges it.
+    /// Whether the path ends with the action `purge`.
     pub(super) purges: bool,
 }
 
 impl Deleted {
-    /// Parses a path whose segments are in lower case; `None` for any other path.
+    /// Parses the segments of a path, in lower case; `None` if the path is not one of a soft-deleted resource.
     pub(super) fn parse(parts: &[&str]) -> Option<Self> {
         let ["subscriptions", _, "providers", namespace, "locations", location, rest @ ..] = parts else {
             return None;
@@ -71,7 +71,7 @@ impl Deleted {
         Ok(object.filter(|object| object.deleted.is_some() && object.text("/location") == location))
     }
 
-    /// Answers a GET.
+    /// Answers a GET of the soft-deleted resource.
     pub(super) fn read(&self, view: &impl StoreQuery, call: &Call) -> Outcome {
         let Some(object) = self.find(view, call)? else {
             return Err(self.items.missing(&self.path.name).into());
@@ -80,7 +80,7 @@ impl Deleted {
         Ok(Reply::json(200, body).of(object.tenant))
     }
 
-    /// Whether a method purges the resource.
+    /// Whether a request with this method purges the soft-deleted resource.
     pub(super) fn is_purged_by(&self, method: &str) -> bool {
         match self.items.purge_form() {
             PurgeForm::Post { .. } => method == "POST" && self.purges,
@@ -88,7 +88,7 @@ impl Deleted {
         }
     }
 
-    /// Purges the resource.
+    /// Purges the soft-deleted resource: at once, or with a long-running operation.
     pub(super) fn purge(&self, change: &mut Change<'_>, call: &Call) -> Outcome {
         let (found, form) = (self.find(change, call)?, self.items.purge_form());
         let Some(mut object) = found else {

@@ -1,4 +1,4 @@
-//! Parses a PUT and checks what all types have in common: names, shapes and tags.
+//! Parses a PUT, with the checks that are the same for all resource types: names, shape of the body, and tags.
 
 use serde_json::Value;
 
@@ -14,10 +14,11 @@ use crate::{
     store::{Change, StoreQuery as _},
 };
 
-/// The tag with the tenant of a resource.
+/// The name of the tag that says which tenant a resource belongs to.
 const TENANT_TAG: &str = "tenantry-tenant";
 
-/// Parses a PUT, and refuses what no type accepts.
+/// Parses a PUT, and refuses what no resource type accepts: an invalid name or body, or a resource group or parent that
+/// does not exist.
 pub(super) fn draft<'a>(
     change: &Change<'_>,
     call: &'a Call,
@@ -47,7 +48,7 @@ pub(super) fn draft<'a>(
         None => None,
     };
     let before = change.alive(&id)?;
-    // An existing resource keeps the spelling with which it was created.
+    // An existing resource keeps the spelling of its id with which it was created.
     let id = before.as_ref().map_or(id, |before| before.id.clone());
     let tag = body.pointer("/tags").and_then(|tags| tags.get(TENANT_TAG)).and_then(Value::as_str);
     let tenant = match tag {

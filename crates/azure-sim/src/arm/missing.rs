@@ -1,8 +1,8 @@
-//! Resource Manager's refusals for what does not exist.
+//! Resource Manager's refusals because something does not exist.
 
 use crate::{path::ResourcePath, reply::Refusal};
 
-/// ARM's 404 for a resource.
+/// ARM's 404 for a resource that does not exist.
 pub(crate) fn not_found(kind: &str, path: &ResourcePath) -> Refusal {
     let named = path.names.join("/");
     let group = path.group.as_deref().unwrap_or_default();
@@ -16,12 +16,12 @@ pub(crate) fn not_found(kind: &str, path: &ResourcePath) -> Refusal {
     )
 }
 
-/// ARM's 404 for a resource group.
+/// ARM's 404 for a resource group that does not exist.
 pub(crate) fn no_group(name: &str) -> Refusal {
     Refusal::new(404, "ResourceGroupNotFound", format!("Resource group '{name}' could not be found."))
 }
 
-/// ARM's 404 for a missing parent resource.
+/// ARM's 404 for a child resource whose parent does not exist.
 pub(crate) fn no_parent(id: &str) -> Refusal {
     Refusal::new(
         404,

@@ -1,4 +1,4 @@
-//! Resource Manager: the targets of paths, and what all resource types have in common.
+//! Resource Manager (ARM): dispatches requests by their paths, and does what is the same for all resource types.
 
 mod busy;
 mod checks;

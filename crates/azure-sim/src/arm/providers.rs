@@ -1,4 +1,4 @@
-//! Resource providers: the simulated ones are registered from the start, and registering again changes nothing.
+//! Resource providers. Those of the simulated resource types are always registered, and a registration changes nothing.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::{
     stamp::{REGION, SUBSCRIPTION_ID},
 };
 
-/// Shows a provider, or answers its registration.
+/// Answers a GET of a provider, or its registration: both return the provider with its resource types.
 pub(crate) fn answer(call: &Call, namespace: &str) -> Outcome {
     api_version::check(call, "providers", resource_group::VERSION)?;
     match registry::namespace(namespace) {

@@ -1,6 +1,7 @@
-//! PUT of a resource, the part that all types have in common.
+//! PUT of a resource: what is the same for all resource types.
 //!
-//! Everything is checked before anything is written, because writes of a refused request would be committed.
+//! Everything is checked before anything is written, because the writes of a request that is refused afterwards would
+//! be committed.
 
 use serde_json::{Map, Value, json};
 
@@ -31,7 +32,7 @@ use crate::{
     store::{Change, Object, Work},
 };
 
-/// Creates or updates a resource.
+/// Answers a PUT of a resource or resource group: creates or updates it.
 pub(super) fn put(
     change: &mut Change<'_>,
     call: &Call,
@@ -116,7 +117,8 @@ fn apply(change: &mut Change<'_>, kind: &dyn ResourceType, draft: &Draft<'_>, mu
         WriteForm::Location { updates } => !(new || updates),
         WriteForm::Status | WriteForm::Resource(_) | WriteForm::Refused => false,
     };
-    // A request that is done at once has no operation that could fail; the failure is set on the resource.
+    // A request that is done at once has no operation that could fail. An injected failure is set on the resource
+    // instead.
     if at_once && profile.states.is_some() && change.failure.take().is_some() {
         set_state(&mut object.body, "Failed");
     }

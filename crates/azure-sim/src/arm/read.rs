@@ -1,4 +1,4 @@
-//! GET of a resource, and lists.
+//! GET and HEAD of a resource, and lists of resources.
 
 use crate::{
     api_version,
@@ -10,7 +10,7 @@ use crate::{
     store::{Object, Snapshot, StoreQuery},
 };
 
-/// Answers a GET of a resource.
+/// Answers a GET or HEAD of a resource or resource group.
 pub(super) fn show(view: &Snapshot, call: &Call, kind: &'static Profile, path: &ResourcePath) -> Outcome {
     api_version::check(call, kind.name, kind.version)?;
     let id = path.id(kind.name);
@@ -23,7 +23,8 @@ pub(super) fn show(view: &Snapshot, call: &Call, kind: &'static Profile, path: &
     }
 }
 
-/// The 404 that fits: no such group, no such parent, or no such resource.
+/// The 404 for a missing resource: it says whether the resource group, the parent or the resource itself does not
+/// exist.
 fn absent(view: &impl StoreQuery, kind: &'static Profile, path: &ResourcePath) -> Outcome<Refusal> {
     let group = path.group.clone().unwrap_or_default();
     let known = match path.group_id() {
@@ -41,7 +42,7 @@ fn absent(view: &impl StoreQuery, kind: &'static Profile, path: &ResourcePath) -
     Ok(not_found(kind.name, path))
 }
 
-/// Lists the resources of a type.
+/// Lists the resources of a type in the subscription, in a resource group, or below a parent resource.
 pub(super) fn list(view: &Snapshot, call: &Call, kind: &'static Profile, path: &ResourcePath) -> Outcome {
     api_version::check(call, kind.name, kind.version)?;
     let prefix = match (&path.provider, path.parent_of_collection()) {
@@ -61,7 +62,7 @@ pub(super) fn list(view: &Snapshot, call: &Call, kind: &'static Profile, path: &
     page(view, &prefix, of_kind)
 }
 
-/// Lists the resources of a resource group.
+/// Lists the resources in a resource group, without child resources.
 pub(super) fn contents(view: &Snapshot, call: &Call, path: &ResourcePath) -> Outcome {
     api_version::check(call, "resources", resource_group::VERSION)?;
     let id = path.group_id().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Requests to Resource Manager, dispatched by the target of their path.
+//! Dispatches requests to Resource Manager by what their path refers to.
 
 use crate::{
     activity, api_version,
@@ -17,7 +17,7 @@ use crate::{
     store::{Change, Snapshot},
 };
 
-/// Answers a GET or HEAD.
+/// Answers a GET or HEAD request to Resource Manager.
 pub(crate) fn read(view: &Snapshot, call: &Call) -> Outcome {
     match target(call)? {
         Target::Subscription => {
@@ -42,7 +42,7 @@ pub(crate) fn read(view: &Snapshot, call: &Call) -> Outcome {
     }
 }
 
-/// Carries out a PUT, DELETE or POST.
+/// Carries out a PUT, DELETE or POST request to Resource Manager. Other methods are refused.
 pub(crate) fn change(change: &mut Change<'_>, call: &Call) -> Outcome {
     match (call.method.as_str(), target(call)?) {
         ("PUT", Target::Resource(kind, path)) => put(change, call, kind, &path),

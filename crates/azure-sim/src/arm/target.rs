@@ -1,4 +1,4 @@
-//! The target of a path of Resource Manager.
+//! Parses the path of a request to Resource Manager.
 
 use uuid::Uuid;
 
@@ -12,15 +12,15 @@ use crate::{
     stamp::SUBSCRIPTION_ID,
 };
 
-/// The target of a path.
+/// What the path of a request refers to.
 pub(super) enum Target {
     Subscription,
-    /// `None` lists.
+    /// A role assignment at a scope; all of them if `name` is `None`.
     RoleAssignment {
         scope: String,
         name: Option<String>,
     },
-    /// At any scope.
+    /// A role definition, whatever the scope; all of them if `name` is `None`.
     RoleDefinition {
         name: Option<String>,
     },
@@ -40,9 +40,9 @@ pub(super) enum Target {
     ActivityLog,
 }
 
-/// Parses a path.
+/// Parses the path of a request.
 pub(super) fn target(call: &Call) -> Outcome<Target> {
-    // An encoded slash would make one id equal to another.
+    // A segment with an encoded slash is refused, because its decoded id could be that of another resource.
     let whole = |parts: &Vec<String>| parts.iter().all(|part| !part.contains('/'));
     let parts = segments(&call.path).filter(whole).ok_or_else(|| unknown(call))?;
     let lower: Vec<String> = parts.iter().map(|part| part.to_lowercase()).collect();

@@ -1,4 +1,4 @@
-//! Applications: `PATCH /applications(uniqueName='...')` creates or updates. A deleted one can be restored for 30 days.
+//! Creates, updates and deletes applications, with `PATCH /applications(uniqueName='...')` as an upsert.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ use crate::{
 const AUDIENCES: [&str; 4] =
     ["AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount"];
 
-/// Creates or updates an application.
+/// Answers a PATCH of an application: updates it, or creates it if the request allows that.
 pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome {
     let patch = body_of(call)?;
     check_read_only(&patch, &["id", "appId", "createdDateTime", "deletedDateTime", "publisherDomain"])?;
@@ -38,7 +38,7 @@ pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome
     if !creates(call) {
         return Err(missing(name).into());
     }
-    // A deleted application keeps the name (reported by users: microsoftgraph/msgraph-bicep-types#137).
+    // A deleted application keeps its `uniqueName` (reported by users: microsoftgraph/msgraph-bicep-types#137).
     if change.named(&unique_key(name))?.is_some() {
         return bad("Another object with the same value for property uniqueName already exists.");
     }
@@ -98,7 +98,7 @@ fn create(change: &mut Change<'_>, name: &str, patch: &Value) -> Outcome {
     Ok(Reply::json(201, with_context(object.body, APPLICATION)).of(object.tenant))
 }
 
-/// Soft-deletes an application, and its service principal with it.
+/// Answers a DELETE of an application: soft-deletes it together with its service principal.
 pub(crate) fn delete(change: &mut Change<'_>, key: &Key) -> Outcome {
     let Some(object) = application(change, key)? else { return Err(missing(key.shown()).into()) };
     let tenant = object.tenant.clone();

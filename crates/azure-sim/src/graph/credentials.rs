@@ -1,4 +1,5 @@
-//! Federated identity credentials of an application: at most twenty, each issuer and subject once.
+//! Federated identity credentials of applications. An application has at most 20, each with another combination of
+//! issuer and subject.
 //!
 //! Source: Entra documentation, workload-identity-federation-considerations.
 
@@ -18,12 +19,13 @@ use crate::{
 
 const MOST: usize = 20;
 
-/// All credentials of an application, including those that replicas do not show yet.
+/// All federated identity credentials of an application, including those that replicas do not show yet.
 pub(crate) fn all(view: &impl StoreQuery, application: &Object) -> Result<Vec<Object>, CloudError> {
     view.under(&format!("{}/federatedidentitycredentials/", application.key()))
 }
 
-/// A credential by id or name; Graph accepts a name where an id stands.
+/// The credential of an application with this key, which replicas need not show yet. A key that is an id may also be
+/// the name, as in Graph.
 pub(crate) fn find(view: &impl StoreQuery, owner: &Key, key: &Key) -> Result<Option<Object>, CloudError> {
     let Some(application) = application(view, owner)? else { return Ok(None) };
     let matches = |object: &Object| match key {
@@ -33,7 +35,7 @@ pub(crate) fn find(view: &impl StoreQuery, owner: &Key, key: &Key) -> Result<Opt
     Ok(all(view, &application)?.into_iter().find(matches))
 }
 
-/// Lists the credentials of an application.
+/// Lists those credentials of an application that replicas already show.
 pub(crate) fn list(view: &Snapshot, key: &Key) -> Outcome {
     let found = application(view, key)?.filter(|found| found.visible <= view.now);
     let Some(application) = found else { return Err(missing(key.shown()).into()) };
@@ -46,7 +48,7 @@ pub(crate) fn list(view: &Snapshot, key: &Key) -> Outcome {
     Ok(Reply::json(200, json!({ "@odata.context": context, "value": value })).of(application.tenant))
 }
 
-/// Creates or updates a credential.
+/// Answers a PATCH of a credential: updates it, or creates it if the request allows that.
 pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, owner_key: &Key, key: &Key) -> Outcome {
     let patch = body_of(call)?;
     let owner = application(change, owner_key)?.filter(|found| found.visible <= change.now);
@@ -132,7 +134,7 @@ fn create(change: &mut Change<'_>, owner: &Object, name: &str, patch: &Value) ->
     Ok(Reply::json(201, with_context(object.body, CREDENTIAL)).of(object.tenant))
 }
 
-/// Deletes a credential permanently.
+/// Answers a DELETE of a credential: deletes it permanently.
 pub(crate) fn delete(change: &mut Change<'_>, application: &Key, key: &Key) -> Outcome {
     let Some(object) = find(change, application, key)? else { return Err(missing(key.shown()).into()) };
     change.forget(&object.id)?;

@@ -1,4 +1,5 @@
-//! Deleted applications and service principals: for 30 days they can be restored, and keep their names.
+//! Deleted applications and service principals. For 30 days they can be restored, and an application keeps its
+//! `uniqueName`; then they are purged.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -17,12 +18,12 @@ use crate::{
 
 const DAYS: i64 = 30;
 
-/// When a deleted object is purged.
+/// When a deleted object will be purged; `None` if it is not deleted.
 pub(crate) fn expiry(object: &Object) -> Option<Timestamp> {
     object.deleted?.checked_add(SignedDuration::from_hours(DAYS * 24)).ok()
 }
 
-/// A deleted object of either kind.
+/// The deleted application or service principal with an object id.
 pub(crate) fn find(view: &impl StoreQuery, id: &str) -> Result<Option<Object>, CloudError> {
     for id in [application_id(id), principal_id(id)] {
         if let Some(object) = view.object(&id)?.filter(|object| object.deleted.is_some()) {
@@ -32,14 +33,16 @@ pub(crate) fn find(view: &impl StoreQuery, id: &str) -> Result<Option<Object>, C
     Ok(None)
 }
 
-/// The object with the annotation of its type, because `deletedItems` holds several types.
+/// Adds the annotation `@odata.type` to the body of a deleted object, because `deletedItems` has objects of several
+/// types.
 pub(crate) fn typed(mut object: Object) -> Object {
     let name = if object.kind == PRINCIPAL { "servicePrincipal" } else { "application" };
     object.body["@odata.type"] = json!(format!("#microsoft.graph.{name}"));
     object
 }
 
-/// The supported filters of a list of deleted objects: two of the properties that Graph documents for it.
+/// A parsed `$filter` of a list of deleted objects. Only two of the properties that Graph documents are supported:
+/// `appId` and `tags`.
 enum Filter {
     All,
     AppId(String),
@@ -67,7 +70,7 @@ impl Filter {
     }
 }
 
-/// Lists the deleted objects of a kind.
+/// Lists the deleted applications or service principals.
 pub(crate) fn list(view: &Snapshot, call: &Call, kind: &str) -> Outcome {
     let Some(filter) = Filter::parse(call.query.get("$filter").map(String::as_str)) else {
         return refuse(
@@ -85,7 +88,7 @@ pub(crate) fn list(view: &Snapshot, call: &Call, kind: &str) -> Outcome {
     Ok(Reply::json(200, json!({ "@odata.context": context, "value": value })))
 }
 
-/// Moves an object to the deleted items, for 30 days.
+/// Soft-deletes an application or service principal, and schedules its purge in 30 days.
 pub(crate) fn bury(change: &mut Change<'_>, mut object: Object) -> Result<(), CloudError> {
     object.deleted = Some(change.now);
     object.body["deletedDateTime"] = json!(change.now.to_string());
@@ -95,14 +98,14 @@ pub(crate) fn bury(change: &mut Change<'_>, mut object: Object) -> Result<(), Cl
     change.put(&object)
 }
 
-/// Purges a deleted object.
+/// Answers a DELETE of the deleted object with this id: purges it.
 pub(crate) fn purge(change: &mut Change<'_>, id: &str) -> Outcome {
     let Some(object) = find(change, id)? else { return Err(missing(id).into()) };
     delete(change, &object)?;
     Ok(Reply::empty(204).of(object.tenant))
 }
 
-/// Removes a deleted object with its parts and releases its names.
+/// Deletes an application or service principal permanently, with its credentials, and releases its unique names.
 pub(crate) fn delete(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     let app_id = object.text("/appId");
     let keys = if object.kind == APPLICATION {
@@ -114,7 +117,7 @@ pub(crate) fn delete(change: &mut Change<'_>, object: &Object) -> Result<(), Clo
         vec![owner_key(app_id)]
     };
     for key in keys {
-        // A newer object may have the name by now.
+        // A newer object may have reserved the name by now.
         if change.named(&key)?.is_some_and(|holder| holder == object.key()) {
             change.free_name(&key)?;
         }
@@ -122,8 +125,8 @@ pub(crate) fn delete(change: &mut Change<'_>, object: &Object) -> Result<(), Clo
     change.forget(&object.id)
 }
 
-/// Restores a deleted object with its ids; replicas show it after a delay. An application's service principal has to be
-/// restored separately.
+/// Answers a request to restore a deleted object. The object keeps its ids, and replicas show it after a delay. The
+/// service principal of an application has to be restored separately.
 pub(crate) fn restore(change: &mut Change<'_>, id: &str) -> Outcome {
     let Some(mut object) = find(change, id)? else { return Err(missing(id).into()) };
     if object.kind == PRINCIPAL {

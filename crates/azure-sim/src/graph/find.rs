@@ -1,4 +1,5 @@
-//! Finds applications and service principals: their ids, their unique names, and their keys in requests.
+//! Finds applications and service principals by the keys in requests: their ids in the store and the unique names that
+//! they reserve.
 
 use crate::{
     error::CloudError,
@@ -6,10 +7,10 @@ use crate::{
     store::{Object, StoreQuery},
 };
 
-/// The key of an object in a request.
+/// The key by which a request names an object.
 #[derive(Debug, Clone)]
 pub(crate) enum Key {
-    /// Its object id.
+    /// The object id.
     Id(String),
     /// The `appId` of an application or of a service principal's application.
     AppId(String),
@@ -18,7 +19,7 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    /// The key as refusals show it.
+    /// The text of the key, for messages of refusals.
     pub(super) fn shown(&self) -> &str {
         match self {
             Self::Id(text) | Self::AppId(text) | Self::Name(text) => text,
@@ -26,22 +27,22 @@ impl Key {
     }
 }
 
-/// The id under which an application is stored.
+/// The id under which an application is stored, from its object id.
 pub(crate) fn application_id(id: &str) -> String {
     format!("graph/applications/{id}")
 }
 
-/// The unique name of a `uniqueName`. It is case-sensitive.
+/// The unique name that an application reserves for its `uniqueName`. It is case-sensitive.
 pub(crate) fn unique_key(name: &str) -> String {
     format!("application@{name}")
 }
 
-/// The unique name of an `appId`.
+/// The unique name that an application reserves for its `appId`.
 pub(crate) fn app_id_key(app_id: &str) -> String {
     format!("appid@{}", app_id.to_lowercase())
 }
 
-/// An application that is not deleted.
+/// The application with a key, if there is one and it is not deleted. Replicas need not show it yet.
 pub(crate) fn application(view: &impl StoreQuery, key: &Key) -> Result<Option<Object>, CloudError> {
     let found = match key {
         Key::Id(id) => view.alive(&application_id(id))?,
@@ -51,22 +52,22 @@ pub(crate) fn application(view: &impl StoreQuery, key: &Key) -> Result<Option<Ob
     Ok(found.filter(|object| object.kind == APPLICATION))
 }
 
-/// The id under which a service principal is stored.
+/// The id under which a service principal is stored, from its object id.
 pub(crate) fn principal_id(id: &str) -> String {
     format!("graph/servicePrincipals/{id}")
 }
 
-/// The unique name of the principal of an application.
+/// The unique name that a service principal reserves for its `appId`: an application has at most one.
 pub(crate) fn owner_key(app_id: &str) -> String {
     format!("principal@{}", app_id.to_lowercase())
 }
 
-/// A service principal that is not deleted, by its object id.
+/// The service principal with an object id, if there is one and it is not deleted. Replicas need not show it yet.
 pub(crate) fn principal_with_id(view: &impl StoreQuery, id: &str) -> Result<Option<Object>, CloudError> {
     view.alive(&principal_id(id))
 }
 
-/// A service principal that is not deleted.
+/// The service principal with a key, if there is one and it is not deleted. Replicas need not show it yet.
 pub(crate) fn principal(view: &impl StoreQuery, key: &Key) -> Result<Option<Object>, CloudError> {
     match key {
         Key::Id(id) => principal_with_id(view, id),

@@ -1,4 +1,4 @@
-//! The kinds of Graph's objects in the store.
+//! The kinds of Graph objects in the store (`Object::kind`).
 
 /// The prefix of the kinds and ids of Graph objects.
 pub(crate) const PREFIX: &str = "graph/";

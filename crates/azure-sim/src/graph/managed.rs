@@ -1,4 +1,5 @@
-//! The service principals of managed identities, which are created and deleted with their resources.
+//! The service principals of managed identities, which Azure creates and deletes with the resource that has the
+//! identity.
 
 use serde_json::json;
 
@@ -12,7 +13,8 @@ use crate::{
     store::{Change, Object, StoreQuery},
 };
 
-/// Creates the service principal of a managed identity. Returns its object id and client id.
+/// Creates the service principal of a managed identity. `owner` is the id of the resource that has the identity.
+/// Returns the object id and the client id of the principal.
 pub(crate) fn make_managed(
     change: &mut Change<'_>,
     owner: &str,
@@ -32,7 +34,7 @@ pub(crate) fn make_managed(
     Ok((id, app_id))
 }
 
-/// Deletes the principal of a deleted managed identity.
+/// Deletes the service principal of a managed identity permanently. Does nothing if the object id is empty or unknown.
 pub(crate) fn forget_managed(change: &mut Change<'_>, id: &str) -> Result<(), CloudError> {
     if id.is_empty() {
         return Ok(());

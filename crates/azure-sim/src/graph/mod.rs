@@ -1,7 +1,7 @@
-//! Microsoft Graph v1.0: applications, service principals and federated credentials.
+//! Microsoft Graph v1.0: applications, service principals and federated identity credentials.
 //!
-//! Source: Microsoft Graph documentation of the upsert calls, of deleted items and of federated identity credentials.
-//! Writes reach the primary at once; reads show a new object only when replicas have it.
+//! Source: Microsoft Graph documentation of the upsert calls, of deleted items and of federated identity credentials. A
+//! write takes effect at once. Reads show a new object, and other objects can refer to it, only when replicas have it.
 
 mod applications;
 mod body;

@@ -1,4 +1,5 @@
-//! Who created an application or a service principal: the creator may manage it.
+//! Records who has created an application or a service principal. With the role `Application.ReadWrite.OwnedBy` only
+//! the creator may manage the object.
 
 use crate::{
     error::CloudError,
@@ -9,7 +10,8 @@ fn key(id: &str) -> String {
     format!("owner@{}", id.to_lowercase())
 }
 
-/// Records the creator of an object. An object without a known creator can be managed by everybody.
+/// Records the caller of a change as the creator of the object with this id. An unknown caller is not recorded; then
+/// every caller may manage the object.
 pub(crate) fn own(change: &mut Change<'_>, id: &str) -> Result<(), CloudError> {
     match change.caller.clone() {
         Some(caller) => change.take_name(&key(id), &caller),
@@ -17,7 +19,7 @@ pub(crate) fn own(change: &mut Change<'_>, id: &str) -> Result<(), CloudError> {
     }
 }
 
-/// The object id of the creator of an object, if known.
+/// The object id of the identity that has created the object with this id, if known.
 pub(crate) fn owner(view: &impl StoreQuery, id: &str) -> Result<Option<String>, CloudError> {
     view.named(&key(id))
 }

@@ -1,4 +1,4 @@
-//! Service principals: of applications, and of managed identities.
+//! Creates, updates and deletes service principals.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,8 @@ use crate::{
     store::{Change, Object},
 };
 
-/// Creates or updates a service principal. A new one needs an application that replicas show.
+/// Answers a PATCH of a service principal: updates it, or creates it if the request allows that. A new service
+/// principal needs an application that replicas already show.
 pub(crate) fn upsert(change: &mut Change<'_>, call: &Call, key: &Key) -> Outcome {
     let mut patch = body_of(call)?;
     check_read_only(&patch, &["id", "appDisplayName", "appOwnerOrganizationId", "servicePrincipalType"])?;
@@ -74,7 +75,8 @@ fn create(change: &mut Change<'_>, application: &Object, patch: &Value) -> Outco
     Ok(Reply::json(201, with_context(object.body, PRINCIPAL)).of(object.tenant))
 }
 
-/// Soft-deletes a service principal.
+/// Answers a DELETE of a service principal: soft-deletes it. A service principal of a managed identity can't be
+/// deleted.
 pub(crate) fn delete(change: &mut Change<'_>, key: &Key) -> Outcome {
     let Some(object) = principal(change, key)? else { return Err(missing(key.shown()).into()) };
     if object.text("/servicePrincipalType") == "ManagedIdentity" {

@@ -1,4 +1,4 @@
-//! Requests to Graph, dispatched by the target of their path.
+//! Dispatches requests to Graph by what their path refers to.
 
 use serde_json::json;
 
@@ -18,7 +18,7 @@ use crate::{
     store::{Change, Object, Snapshot, StoreQuery},
 };
 
-/// The id of the application or service principal that a request is about, deleted or not; `None` if it is new.
+/// The id of the application or service principal that a request is about, deleted or not; `None` if it does not exist.
 pub(crate) fn touched(view: &impl StoreQuery, call: &Call) -> Outcome<Option<String>> {
     let object = match target(call)? {
         Target::Application(key) | Target::Credentials(key) | Target::Credential(key, _) => {
@@ -32,7 +32,7 @@ pub(crate) fn touched(view: &impl StoreQuery, call: &Call) -> Outcome<Option<Str
     Ok(object.map(|object| object.id))
 }
 
-/// Answers a GET.
+/// Answers a GET request to Graph.
 pub(crate) fn read(view: &Snapshot, call: &Call) -> Outcome {
     let seen = |object: &Object| object.visible <= view.now;
     match target(call)? {
@@ -51,7 +51,7 @@ pub(crate) fn read(view: &Snapshot, call: &Call) -> Outcome {
     }
 }
 
-/// Carries out a PATCH, POST or DELETE.
+/// Carries out a PATCH, POST or DELETE request to Graph. Other methods are refused.
 pub(crate) fn change(change: &mut Change<'_>, call: &Call) -> Outcome {
     match (call.method.as_str(), target(call)?) {
         ("PATCH", Target::Application(key)) => applications::upsert(change, call, &key),
@@ -86,7 +86,8 @@ fn owned(view: &impl StoreQuery, kind: &str, key: &Key) -> Result<Option<Object>
     }
 }
 
-/// The owners of an object: always empty, because callers have no names here.
+/// Answers a request for the owners of an object. The list is always empty: callers are not objects of the simulated
+/// directory.
 fn owners(view: &Snapshot, kind: &str, key: &Key) -> Outcome {
     let object = owned(view, kind, key)?;
     let Some(object) = object.filter(|object| object.visible <= view.now) else {

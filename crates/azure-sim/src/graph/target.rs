@@ -1,4 +1,4 @@
-//! The target of a path of Graph.
+//! Parses the path of a request to Graph.
 
 use crate::{
     call::Call,
@@ -10,7 +10,7 @@ use crate::{
     reply::{Outcome, Refusal},
 };
 
-/// A path segment: `name`, `name(key='value')`, or an id.
+/// A parsed segment of a path: `name`, `name(key='value')`, or an id.
 struct Segment {
     name: String,
     key: Option<(String, String)>,
@@ -31,7 +31,7 @@ impl Segment {
     }
 }
 
-/// The target of a path.
+/// What the path of a request refers to.
 pub(super) enum Target {
     Application(Key),
     Principal(Key),
@@ -44,7 +44,7 @@ pub(super) enum Target {
     Restore(String),
 }
 
-/// Parses a path.
+/// Parses the path of a request.
 pub(super) fn target(call: &Call) -> Outcome<Target> {
     let unknown = || {
         let message = format!("Resource not found for the segment '{}'.", call.path);
@@ -88,7 +88,7 @@ pub(super) fn target(call: &Call) -> Outcome<Target> {
     })
 }
 
-/// The key of the first object in a path, and the segments after it.
+/// The key of the first object in a path, and the segments after it. The key is `None` for paths below `directory`.
 fn object_key(parts: &[Segment]) -> Option<(Option<Key>, &[Segment])> {
     let first = parts.first()?;
     if first.name == "directory" {

@@ -1,4 +1,4 @@
-//! What happens to a resource when its operation has succeeded: it is ready, soft-deleted or deleted.
+//! The effects of a successful operation: its resource becomes ready, soft-deleted or deleted.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,7 +11,7 @@ use crate::{
     store::{Change, Object, StoreQuery as _, Work},
 };
 
-/// Carries out the end of a successful operation.
+/// Applies the effect of a successful operation to its resource.
 pub(super) fn finish(change: &mut Change<'_>, mut object: Object, work: Work) -> Result<(), CloudError> {
     match work {
         Work::Write => {
@@ -28,7 +28,8 @@ pub(super) fn finish(change: &mut Change<'_>, mut object: Object, work: Work) ->
     }
 }
 
-/// Deletes a resource with everything below it: parts, assignments at its scope, its identity.
+/// Deletes a resource with its child resources, the role assignments at its scope, and its managed identity. The
+/// resource is soft-deleted if its type supports that, unless `purge` is set.
 pub(crate) fn remove(change: &mut Change<'_>, mut object: Object, purge: bool) -> Result<(), CloudError> {
     let kind = registry::find(&object.kind).map(|kind| kind.profile());
     let singly = kind.is_some_and(|kind| kind.empties_singly);
@@ -53,7 +54,7 @@ pub(crate) fn remove(change: &mut Change<'_>, mut object: Object, purge: bool) -
     change.put(&object)
 }
 
-/// Removes a resource permanently and releases its name.
+/// Deletes a resource permanently, whether it is soft-deleted or not, and releases its unique name.
 pub(crate) fn delete(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     if object.deleted.is_none() {
         vanish(change, object)?;
@@ -66,7 +67,7 @@ pub(crate) fn delete(change: &mut Change<'_>, object: &Object) -> Result<(), Clo
     change.forget(&object.id)
 }
 
-/// The effects of a deletion on other resources.
+/// Applies the effects of a deletion on other resources, and deletes the principal of the resource's managed identity.
 fn vanish(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     if let Some(kind) = registry::find(&object.kind) {
         kind.removed(change, object)?;
@@ -77,7 +78,7 @@ fn vanish(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     Ok(())
 }
 
-/// When a soft-deleted resource is purged.
+/// When a soft-deleted resource will be purged; `None` if it is not soft-deleted.
 pub(crate) fn expiry(object: &Object) -> Option<Timestamp> {
     let days = registry::find(&object.kind)?.kept_days(object)?;
     object.deleted?.checked_add(SignedDuration::from_hours(days * 24)).ok()

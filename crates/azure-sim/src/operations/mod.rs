@@ -1,8 +1,8 @@
-//! Long-running operations: durable records, both ways of polling, and what happens when one ends.
+//! Long-running operations: their records, both ways of polling, and the effects of their end.
 //!
-//! Source: Azure docs, async-operations. `Azure-AsyncOperation` answers 200 with a status; `Location` answers 202 while
-//! running and 200 or 204 afterwards. Nothing runs in the background: whatever is due is carried out before the next
-//! request reads, in order of its instants.
+//! Source: Azure docs, async-operations. The URL in `Azure-AsyncOperation` answers 200 with a status; the URL in
+//! `Location` answers 202 while the operation runs, and 200 or 204 afterwards. Nothing runs in the background: before a
+//! request reads, it carries out everything that is due, ordered by time.
 
 pub(crate) mod lifecycle;
 pub(crate) mod polls;

@@ -1,4 +1,4 @@
-//! Polling of operations: the headers that point to the poll URL, and the answers to polls.
+//! Polls of long-running operations: the headers with the poll URL, and the answers to polls.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -15,7 +15,8 @@ use crate::{
     store::{Operation, Snapshot, StoreQuery as _, Work},
 };
 
-/// Adds the headers by which the caller polls an operation.
+/// Adds the header with the poll URL of an operation, and `Retry-After`. Adds neither if the caller polls the resource
+/// itself.
 pub(crate) fn with_poll_url(
     reply: Reply,
     call: &Call,
@@ -32,7 +33,7 @@ pub(crate) fn with_poll_url(
     with_pause(reply.with(header, url), operation, now)
 }
 
-/// Adds the timeout of an operation, where the service sends it.
+/// Adds the header with the timeout of an operation, if the resource type has one.
 pub(crate) fn with_timeout(reply: Reply, profile: &Profile) -> Reply {
     match profile.operation_timeout {
         Some(timeout) => reply.with("x-ms-async-operation-timeout", timeout),
@@ -47,8 +48,9 @@ fn with_pause(reply: Reply, operation: &Operation, now: Timestamp) -> Reply {
     }
 }
 
-/// How a poll below a type, given by its name in lower case, is answered: with a status, or like the operation itself.
-/// `None` if the type is not one of operations.
+/// Which answer a poll gets if its path contains this type of operations, in lower case: `true` for a status (the URL
+/// in `Azure-AsyncOperation`), `false` for the result (the URL in `Location`). `None` if it is not a type of
+/// operations.
 pub(crate) fn is_status(kind: &str) -> Option<bool> {
     let known = |of: fn(PollTypes) -> &'static str| {
         registry::all().any(|resource| of(resource.profile().polls).eq_ignore_ascii_case(kind))
@@ -74,7 +76,8 @@ fn poll_path(operation: &Operation, follow: Follow, call: &Call) -> String {
     }
 }
 
-/// Answers a poll: `by_status` for `Azure-AsyncOperation`, otherwise `Location`.
+/// Answers a poll of the operation with this id: with a status if `by_status`, as the URL in `Azure-AsyncOperation`;
+/// otherwise with the result, as the URL in `Location`.
 pub(crate) fn poll(view: &Snapshot, call: &Call, id: &str, by_status: bool) -> Outcome {
     let Some(operation) = view.operation(&id.to_lowercase())? else {
         return refuse(404, "OperationNotFound", format!("The operation '{id}' could not be found."));

@@ -1,4 +1,4 @@
-//! Starts operations and ends them when they are due.
+//! Starts long-running operations, and ends them when they are due.
 
 use crate::{
     error::CloudError,
@@ -8,7 +8,8 @@ use crate::{
     store::{Change, Due, Object, Operation, StoreQuery as _, Work},
 };
 
-/// Starts an operation on an object, which is then busy. An operation without a duration ends at once.
+/// Starts an operation on an object that takes `seconds` in Azure, and marks the object as busy. If the operation takes
+/// no time in the simulated Azure, it also ends.
 pub(crate) fn start(
     change: &mut Change<'_>,
     object: &mut Object,
@@ -38,7 +39,8 @@ pub(crate) fn start(
     Ok(operation)
 }
 
-/// Carries out everything that is due, each item at its own instant, however late the request comes.
+/// Carries out all scheduled items that are due, ordered by time. Each sees the time at which it was due as the current
+/// time, however late this is called.
 pub(crate) fn settle(change: &mut Change<'_>) -> Result<(), CloudError> {
     let now = change.now;
     while let Some((at, what)) = change.next_due(now)? {

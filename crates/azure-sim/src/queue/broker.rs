@@ -1,7 +1,8 @@
-//! The broker's memory: which receiver holds which message. It has no I/O and no clock.
+//! The broker's memory: the messages of all queues, and their locks. It has no I/O and no clock.
 //!
-//! A message is in exactly one state: waiting, locked, or being settled (taken out of its lock, not yet durable). The
-//! store runs between [`Broker::take`] and [`Broker::apply`], so nothing is handed out before it is durable.
+//! A message is in exactly one state: waiting, locked, or being settled (its lock has ended, and its outcome is not yet
+//! durable). The outcome is saved between [`Broker::take`] and [`Broker::apply`], so a message is not delivered again
+//! before its outcome is durable.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,14 +17,14 @@ use crate::queue::{
     settings::{BrokerSettings, DEAD_LETTER_SUFFIX, QueueSettings},
 };
 
-/// A message taken out of its lock, to be settled.
+/// A message whose lock has ended and whose outcome is being saved.
 #[derive(Debug, Clone)]
 pub(super) struct Taken {
     pub(super) queue: String,
     pub(super) message: Arc<StoredMessage>,
 }
 
-/// The outcome of a taken message.
+/// The outcome of a delivery.
 #[derive(Debug, Clone)]
 pub(super) struct Settled {
     pub(super) taken: Taken,
@@ -51,13 +52,14 @@ struct Lock {
 struct Entity {
     sessions: bool,
     lock: SignedDuration,
-    /// None for a dead-letter queue, which keeps its messages.
+    /// After how many failed deliveries a message is dead-lettered; `None` for a dead-letter queue, which keeps its
+    /// messages.
     max_delivery_count: Option<u32>,
     messages: BTreeMap<u64, Arc<StoredMessage>>,
-    /// Messages without a lock, in the order in which they became or become visible.
+    /// The unlocked messages, as the time from which they are visible and their number.
     waiting: BTreeSet<(Timestamp, u64)>,
     locks: BTreeMap<LockToken, Lock>,
-    /// Sessions with a message in flight or being settled.
+    /// The ids of sessions with a message that is locked or being settled.
     busy: BTreeSet<String>,
 }
 
@@ -105,7 +107,7 @@ impl Entity {
     }
 }
 
-/// All queues with their dead-letter queues.
+/// The messages and locks of all queues and their dead-letter queues.
 pub(super) struct Broker {
     entities: BTreeMap<String, Entity>,
     tokens: u64,
@@ -121,8 +123,8 @@ impl Broker {
         Self { entities, tokens: 0 }
     }
 
-    /// Adds a durable message. A message of a queue that is no longer configured stays in the file and can't be
-    /// reached.
+    /// Adds a message that is already in the file. A message of a queue that is not configured any more is ignored: it
+    /// stays in the file, but can't be received.
     pub(super) fn insert(&mut self, queue: &str, message: StoredMessage) {
         if let Some(entity) = self.entities.get_mut(queue) {
             entity.waiting.insert((message.visible_at, message.sequence));
@@ -130,7 +132,8 @@ impl Broker {
         }
     }
 
-    /// The outer option: whether the queue exists. The inner one: whether there is a message.
+    /// Locks and returns the next visible message of a queue. The outer `None` means that there is no such queue, the
+    /// inner one that there is no message.
     #[expect(clippy::option_option, reason = "two questions, and the caller makes an error of the outer one")]
     pub(super) fn receive(&mut self, queue: &str, now: Timestamp) -> Option<Option<Delivery>> {
         let entity = self.entities.get_mut(queue)?;
@@ -153,7 +156,7 @@ impl Broker {
         Some(until)
     }
 
-    /// Takes a message out of a lock that still holds.
+    /// Ends a lock and returns its message, to be settled; `None` if the lock has expired or does not exist.
     pub(super) fn take(&mut self, token: LockToken, now: Timestamp) -> Option<Taken> {
         let (name, entity) =
             self.entities.iter_mut().find(|(_, entity)| entity.locks.contains_key(&token))?;
@@ -163,7 +166,7 @@ impl Broker {
         Some(Taken { queue: name.clone(), message })
     }
 
-    /// The outcome of a failed delivery.
+    /// The outcome of a failed delivery: another delivery, or dead-lettering after too many.
     pub(super) fn failed(&self, taken: Taken) -> Settled {
         let mut message = StoredMessage::clone(&taken.message);
         message.failures = message.failures.saturating_add(1);
@@ -178,7 +181,7 @@ impl Broker {
         Settled { fate: Fate::DeadLetter { queue, message: Arc::new(message) }, taken }
     }
 
-    /// Takes out every message whose lock has expired; each counts as a failed delivery.
+    /// Ends every expired lock, and returns the outcomes of these deliveries, which count as failed.
     pub(super) fn expire(&mut self, now: Timestamp) -> Vec<Settled> {
         let mut taken = Vec::new();
         for (name, entity) in &mut self.entities {
@@ -190,7 +193,7 @@ impl Broker {
         taken.into_iter().map(|taken| self.failed(taken)).collect()
     }
 
-    /// Makes a durable outcome visible.
+    /// Applies an outcome that has been saved.
     pub(super) fn apply(&mut self, settled: Settled) {
         let Settled { taken, fate } = settled;
         self.free_session(&taken);
@@ -204,7 +207,7 @@ impl Broker {
         }
     }
 
-    /// Puts back a message whose outcome could not be saved. It is delivered again.
+    /// Puts back a message whose outcome could not be saved, so that it is delivered again.
     pub(super) fn restore(&mut self, settled: &Settled) {
         self.free_session(&settled.taken);
         self.insert(&settled.taken.queue, StoredMessage::clone(&settled.taken.message));

@@ -2,27 +2,28 @@
 
 use crate::db::DbError;
 
-/// Why the broker refused.
+/// Why the broker has not done what a call asked for.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum QueueError {
-    /// No such queue.
+    /// There is no queue with this name.
     #[error("there is no queue `{0}`")]
     NoSuchQueue(String),
-    /// A message for a queue with sessions has none.
+    /// The message has no session id, which this queue requires.
     #[error("the queue `{0}` wants a session id on every message")]
     SessionRequired(String),
     /// The message exceeds a limit of the broker.
     #[error("the message for `{queue}` was refused: {why}")]
     Refused {
-        /// The queue.
+        /// The name of the queue.
         queue: String,
-        /// Which limit.
+        /// Which limit the message exceeds, as a text.
         why: String,
     },
-    /// The lock has expired or was settled; another receiver may have the message by now.
+    /// The lock has expired, or its message is already completed or abandoned. Another receiver may have the message by
+    /// now.
     #[error("the lock on the message is lost")]
     LockLost,
-    /// The state file failed; nothing was changed.
+    /// The broker's file failed. Nothing was changed.
     #[error("the queue could not be saved")]
     Storage(#[from] DbError),
 }

@@ -1,4 +1,4 @@
-//! The broker as its users see it. It keeps memory and file consistent.
+//! The public interface of the broker. It keeps the broker's memory and the file consistent.
 
 use std::{
     fmt,
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// A broker with its queues; cheap to clone.
+/// A message broker with its queues; cheap to clone. All clones share the queues.
 #[derive(Clone)]
 pub struct Queue {
     db: Db,
@@ -35,10 +35,11 @@ impl fmt::Debug for Queue {
 }
 
 impl Queue {
-    /// Opens the broker in a state file. Every message in it can be received.
+    /// Opens the broker that is stored in a redb file, or a new one. No message is locked at first. A stored message
+    /// that can't be parsed is logged and stays in the file.
     ///
     /// # Errors
-    /// [`DbError`] when the file fails, or has content that this version can't read.
+    /// [`DbError`] when the file can't be read.
     pub fn open(db: Db, settings: BrokerSettings) -> Result<Self, DbError> {
         let mut broker = Broker::new(&settings);
         store::load(&db, |queue, message| broker.insert(queue, message))?;
@@ -46,15 +47,15 @@ impl Queue {
         Ok(Self { db, settings: Arc::new(settings), broker: Arc::new(Mutex::new(broker)), changed })
     }
 
-    /// Returns when messages can be accepted or settled: at once, unless the state file has failed.
+    /// Waits until messages can be sent, completed and abandoned: returns at once, unless the file has failed.
     pub async fn usable(&self) {
         self.db.usable().await;
     }
 
-    /// Sends a message; returns its number once it is durable.
+    /// Sends a message. Returns its number once the message is durable.
     ///
-    /// A message whose id was sent within the duplicate window is dropped, as Service Bus drops it, and the number of
-    /// the first one is returned.
+    /// A message whose id was already sent within the queue's duplicate window is dropped, as in Service Bus, and the
+    /// number of the first message is returned.
     ///
     /// # Errors
     /// [`QueueError::NoSuchQueue`], [`QueueError::SessionRequired`], [`QueueError::Refused`] or
@@ -66,7 +67,7 @@ impl Queue {
         let window = settings.duplicate_window;
         let this = self.clone();
         let name = queue.to_owned();
-        // In a task of its own: a caller that stops waiting must not leave the file and the memory different.
+        // In a task of its own: if the caller stops waiting, the memory must still be updated as the file is.
         finish(tokio::spawn(async move {
             let for_store = name.clone();
             let sent = this.db.write(move |tx| store::send(tx, &for_store, message, window, now)).await?;
@@ -79,26 +80,28 @@ impl Queue {
         .await
     }
 
-    /// Hands out the next visible message under a lock, or none.
+    /// Delivers the next visible message of a queue under a lock; `None` if there is none.
     ///
     /// # Errors
-    /// [`QueueError::NoSuchQueue`], or [`QueueError::Storage`] when an expired lock could not be accounted for.
+    /// [`QueueError::NoSuchQueue`], or [`QueueError::Storage`] when the failed delivery of an expired lock could not be
+    /// saved.
     pub async fn receive(&self, queue: &str, now: Timestamp) -> Result<Option<Delivery>, QueueError> {
         self.expire(now).await?;
         self.memory().receive(queue, now).ok_or_else(|| QueueError::NoSuchQueue(queue.to_owned()))
     }
 
-    /// Completes a delivery: the message is removed.
+    /// Completes a delivery: removes its message.
     ///
     /// # Errors
-    /// [`QueueError::LockLost`] when the lock has expired, [`QueueError::Storage`] when the file failed; the message
-    /// is delivered again in either case.
+    /// [`QueueError::LockLost`] when the lock has expired or the delivery is already completed or abandoned,
+    /// [`QueueError::Storage`] when the file failed. A message that is not completed is delivered again.
     pub async fn complete(&self, token: LockToken, now: Timestamp) -> Result<(), QueueError> {
         let taken = self.memory().take(token, now).ok_or(QueueError::LockLost)?;
         self.settle(vec![Settled::done(taken)]).await
     }
 
-    /// Abandons a delivery: the message is visible again at once, or dead-lettered after too many failures.
+    /// Abandons a delivery: it counts as failed, and the message is visible again at once, or dead-lettered after too
+    /// many failed deliveries.
     ///
     /// # Errors
     /// As for [`Queue::complete`].
@@ -111,15 +114,15 @@ impl Queue {
         self.settle(vec![settled]).await
     }
 
-    /// Extends a lock to the queue's lock duration from now; returns its new end.
+    /// Renews a lock for the queue's lock duration, counted from now. Returns its new end.
     ///
     /// # Errors
-    /// [`QueueError::LockLost`] when it has expired.
+    /// [`QueueError::LockLost`] when the lock has expired.
     pub fn renew(&self, token: LockToken, now: Timestamp) -> Result<Timestamp, QueueError> {
         self.memory().renew(token, now).ok_or(QueueError::LockLost)
     }
 
-    /// How many messages a queue holds.
+    /// Counts the messages of a queue by state.
     ///
     /// # Errors
     /// [`QueueError::NoSuchQueue`].
@@ -127,8 +130,8 @@ impl Queue {
         self.memory().counts(queue, now).ok_or_else(|| QueueError::NoSuchQueue(queue.to_owned()))
     }
 
-    /// The first messages of a queue in the order of their numbers, including locked and scheduled ones. Changes
-    /// nothing.
+    /// The first `limit` messages of a queue in the order of their numbers, including locked and scheduled ones. They
+    /// are not locked by this call.
     ///
     /// # Errors
     /// [`QueueError::NoSuchQueue`].
@@ -136,14 +139,15 @@ impl Queue {
         self.memory().peek(queue, limit).ok_or_else(|| QueueError::NoSuchQueue(queue.to_owned()))
     }
 
-    /// Whether any of these queues has a message that is visible or locked, all read at the same moment.
+    /// Whether any of these queues has a message that is visible or locked. All queues are read at the same moment.
     pub fn has_due<'a>(&self, queues: impl IntoIterator<Item = &'a str>, now: Timestamp) -> bool {
         let broker = self.memory();
         let mut counts = queues.into_iter().filter_map(|queue| broker.counts(queue, now));
         counts.any(|counts| counts.ready + counts.in_flight > 0)
     }
 
-    /// When a queue may have work without a new request: a scheduled message or the end of a lock.
+    /// When a queue may next have a message to receive although nothing is sent: a scheduled message becomes visible,
+    /// or a lock expires. `None` if there is neither.
     ///
     /// # Errors
     /// [`QueueError::NoSuchQueue`].
@@ -151,18 +155,20 @@ impl Queue {
         self.memory().next_due(queue, now).ok_or_else(|| QueueError::NoSuchQueue(queue.to_owned()))
     }
 
-    /// Ticks whenever a message was sent, settled or given back. Mark it as seen before reading a queue, then wait.
+    /// A counter that changes whenever a message was sent, completed, abandoned or put back. To wait for a message,
+    /// mark the value as seen, read the queue, and then wait for a change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
 
-    /// Accounts for expired locks.
+    /// Ends the expired locks of all queues: each counts as a failed delivery.
     async fn expire(&self, now: Timestamp) -> Result<(), QueueError> {
         let expired = self.memory().expire(now);
         if expired.is_empty() { Ok(()) } else { self.settle(expired).await }
     }
 
-    /// Makes outcomes durable, then visible.
+    /// Saves the outcomes of deliveries in the file, and then applies them in memory. If the file fails, the messages
+    /// are put back.
     async fn settle(&self, settled: Vec<Settled>) -> Result<(), QueueError> {
         let this = self.clone();
         finish(tokio::spawn(async move {
@@ -188,12 +194,13 @@ impl Queue {
     }
 
     fn memory(&self) -> MutexGuard<'_, Broker> {
-        // The broker's methods leave it consistent at every point where they could panic.
+        // After a panic the memory can still be used: the broker's methods leave it consistent wherever they could
+        // panic.
         self.broker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Waits for a task that must run to its end even if its caller does not.
+/// Waits for a task that must run to its end even if its caller stops waiting.
 async fn finish<T>(task: tokio::task::JoinHandle<Result<T, QueueError>>) -> Result<T, QueueError> {
     task.await.unwrap_or_else(|error| Err(QueueError::Storage(DbError::Storage(error.to_string()))))
 }

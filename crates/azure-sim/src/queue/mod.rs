@@ -1,20 +1,22 @@
-//! A broker in the state file, with the features of Service Bus that the product uses.
+//! A message broker in a redb file, with the features of Service Bus that the product uses.
 //!
-//! Peek-lock, sessions in order with one message in flight each, delivery counts, dead-lettering, scheduled messages,
-//! lock renewal and expiry, detection of duplicates. Not included, because nothing here uses them: topics, deferral,
-//! transactions, time to live, and explicit dead-lettering (a custom handler can't do it either).
+//! The features are peek-lock, sessions in order with one message in flight each, delivery counts, dead-lettering,
+//! scheduled messages, lock renewal and expiry, and duplicate detection. Not included, because the product does not use
+//! them, are topics, deferral, transactions, time to live, and explicit dead-lettering (a custom handler of Azure
+//! Functions can't do that either).
 //!
 //! # Guarantees
-//! - [`Queue::send`] returns once the message is durable; so do [`Queue::complete`] and [`Queue::abandon`].
+//! - [`Queue::send`], [`Queue::complete`] and [`Queue::abandon`] return once their effect is durable.
 //! - A message is delivered until it is completed or dead-lettered: at least once, never lost.
-//! - Within a session messages come in the order in which they became visible, and none overtakes an abandoned one.
+//! - Within a session, messages are delivered in the order in which they became visible. An abandoned message is
+//!   delivered again before the messages behind it.
 //!
 //! # Caveats
-//! - Locks live in memory, since only one process can hold the file. A lock that died with its process is void, and is
-//!   not counted as a delivery: ten crashes of a laptop's process must not dead-letter a sign-up.
-//! - A session is locked for one message, not held for a while; the order that a receiver sees is the same.
-//! - Time is passed in with every call; nothing happens by itself. To wait for work, use [`Queue::next_due`] and
-//!   [`Queue::changes`].
+//! - Locks are kept in memory, since only one process can open the file. After a crash there are no locks, and the
+//!   deliveries of the crashed process are not counted: ten crashes of a local process must not dead-letter a sign-up.
+//! - A session is locked for one message, not for a while; the order that a receiver gets is the same.
+//! - The time is an argument of every call, and nothing happens between calls. To wait for work, use
+//!   [`Queue::next_due`] and [`Queue::changes`].
 
 mod broker;
 mod error;

@@ -2,19 +2,19 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-/// The suffix of a dead-letter queue's name.
+/// The name of a dead-letter queue is the name of its queue with this suffix.
 pub const DEAD_LETTER_SUFFIX: &str = "/$deadletterqueue";
 
 /// The settings of one queue; the defaults are those of Service Bus, Standard tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueSettings {
-    /// Whether every message must have a session.
+    /// Whether every message must have a session id. Then only one message of a session is in flight at a time.
     pub sessions: bool,
-    /// How long a delivery is locked, until it is renewed.
+    /// How long a lock lasts from the delivery or its last renewal.
     pub lock: Duration,
     /// After how many failed deliveries a message is dead-lettered.
     pub max_delivery_count: u32,
-    /// How long a message id is remembered; none: duplicates are not detected.
+    /// How long a message id is remembered to detect duplicates. If `None`, duplicates are not detected.
     pub duplicate_window: Option<Duration>,
     /// The largest body, in bytes.
     pub max_body_bytes: usize,
@@ -32,10 +32,10 @@ impl Default for QueueSettings {
     }
 }
 
-/// The queues of a broker, by name. Each has a dead-letter queue of its own, which need not be listed.
+/// The queues of a broker. Each queue has a dead-letter queue, which is not listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerSettings {
-    /// The queues.
+    /// The settings of each queue, by its name.
     pub queues: BTreeMap<String, QueueSettings>,
 }
 

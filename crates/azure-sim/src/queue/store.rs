@@ -1,7 +1,7 @@
-//! The broker's tables in the state file.
+//! The broker's tables in its redb file.
 //!
-//! The broker shows a message to nobody between taking it out of its lock and the end of the write that settles it. So
-//! no two changes to one message run at a time, and the order in which tasks reach the writer does not matter.
+//! From the end of its lock to the end of the write that saves its outcome, a message is not delivered. So no two
+//! changes of one message run at a time, and the order in which tasks reach the writer does not matter.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,18 +19,20 @@ use crate::{
     },
 };
 
-/// Failures, header as JSON, body.
+/// A stored message: the number of failed deliveries, the [`Header`] as JSON, and the body.
 type Row = (u32, &'static [u8], &'static [u8]);
-/// By queue and sequence.
+/// The stored messages, by queue and number.
 const MESSAGES: TableDefinition<'_, (&str, u64), Row> = TableDefinition::new("queue_messages");
-/// Queue to the next sequence number.
+/// The number of the next message, by queue.
 const SEQUENCES: TableDefinition<'_, &str, u64> = TableDefinition::new("queue_sequences");
-/// (queue, message id) to (when it was accepted, in milliseconds since 1970; its sequence).
+/// The message ids that are remembered to detect duplicates: queue and message id, to the time at which the message was
+/// accepted (in milliseconds since 1970) and its number.
 const SEEN: TableDefinition<'_, (&str, &str), (i64, u64)> = TableDefinition::new("queue_seen");
-/// The message ids of `SEEN` by time, to find expired ones: (queue, milliseconds, sequence) to message id.
+/// The message ids of `SEEN` ordered by time, to find expired ones: queue, milliseconds since 1970 and number, to
+/// message id.
 const SEEN_AT: TableDefinition<'_, (&str, i64, u64), &str> = TableDefinition::new("queue_seen_at");
 
-/// How many expired ids one send removes: more than one, so that the table shrinks.
+/// How many expired message ids one send removes. It is more than the one that a send adds, so that the tables shrink.
 const PRUNE: usize = 8;
 
 #[derive(Serialize, Deserialize)]
@@ -48,14 +50,14 @@ struct Header {
     visible_at: Timestamp,
 }
 
-/// The outcome of a send.
+/// The result of sending a message.
 pub(super) struct Sent {
     pub(super) sequence: u64,
-    /// The message, unless it was a duplicate.
+    /// The stored message; `None` if it was a duplicate, which is not stored.
     pub(super) fresh: Option<StoredMessage>,
 }
 
-/// Reads every message.
+/// Calls `each` with the queue and the content of every stored message.
 pub(super) fn load(db: &Db, mut each: impl FnMut(&str, StoredMessage)) -> Result<(), DbError> {
     let transaction = db.read()?;
     let table = match transaction.open_table(MESSAGES) {
@@ -69,7 +71,7 @@ pub(super) fn load(db: &Db, mut each: impl FnMut(&str, StoredMessage)) -> Result
         let (failures, header, body) = value.value();
         match serde_json::from_slice::<Header>(header) {
             Ok(header) => each(queue, message(sequence, failures, header, body.to_vec())),
-            // It stays in the file, for a version that can read it; the others are delivered.
+            // The message stays in the file, for a version that can read it. The other messages are delivered.
             Err(error) => {
                 tracing::error!(queue.name = queue, message.sequence = sequence, %error, "a stored message can't be read");
             }
@@ -78,7 +80,7 @@ pub(super) fn load(db: &Db, mut each: impl FnMut(&str, StoredMessage)) -> Result
     Ok(())
 }
 
-/// Adds a message, unless its id was seen within the window.
+/// Stores a new message, unless a message with the same id was sent within the duplicate window.
 pub(super) fn send(
     tx: &WriteTransaction,
     queue: &str,
@@ -110,7 +112,7 @@ pub(super) fn send(
     Ok(Sent { sequence, fresh: Some(message) })
 }
 
-/// Saves the outcome of a message.
+/// Saves the outcome of a delivery: removes the message, updates it, or moves it to the dead-letter queue.
 pub(super) fn settle(tx: &WriteTransaction, settled: &Settled) -> Result<(), DbError> {
     let (queue, sequence) = (settled.taken.queue.as_str(), settled.taken.message.sequence);
     match &settled.fate {
@@ -204,7 +206,7 @@ fn forget(tx: &WriteTransaction, queue: &str, oldest: i64) -> Result<(), DbError
     }
     for (at, sequence, id) in old {
         by_time.remove((queue, at, sequence))?;
-        // The id may have been sent again since; then the newer row stays.
+        // If the id was sent again after its window, the newer row stays.
         let same = by_id.get((queue, id.as_str()))?.is_some_and(|row| row.value() == (at, sequence));
         if same {
             by_id.remove((queue, id.as_str()))?;

@@ -1,16 +1,18 @@
-//! Private addresses of the stamp's subnet, assigned upwards and reused when free.
+//! Assigns private IPv4 addresses of the stamp's subnet, in ascending order. After the last address, released ones are
+//! assigned again.
 
 use crate::{
     error::CloudError,
     store::{Change, StoreQuery as _},
 };
 
-/// The subnet's network, of which Azure reserves the first four addresses.
+/// The address of the subnet, 10.20.0.0/16. Azure reserves its first four addresses.
 const NETWORK: u32 = 0x0A14_0000;
 const FIRST: u64 = 4;
 const USABLE: u64 = 65_530;
 
-/// Takes this many free addresses of a subnet for an owner.
+/// Reserves `count` free addresses of a subnet for the resource with the id `owner`. Returns fewer if the subnet is
+/// full.
 pub(crate) fn allocate(
     change: &mut Change<'_>,
     subnet: &str,
@@ -18,7 +20,7 @@ pub(crate) fn allocate(
     count: usize,
 ) -> Result<Vec<String>, CloudError> {
     let mut taken = Vec::with_capacity(count);
-    // As many attempts as there are addresses: a full subnet then gives fewer.
+    // At most as many attempts as there are addresses, so that the loop ends if the subnet is full.
     for _ in 0..USABLE {
         if taken.len() == count {
             break;
@@ -35,7 +37,7 @@ pub(crate) fn allocate(
     Ok(taken)
 }
 
-/// Releases an address.
+/// Releases an address of a subnet.
 pub(crate) fn release(change: &mut Change<'_>, subnet: &str, address: &str) -> Result<(), CloudError> {
     change.free_name(&key(subnet, address))
 }

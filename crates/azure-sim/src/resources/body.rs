@@ -1,4 +1,4 @@
-//! Members of a resource's `properties`.
+//! Sets members of `properties` in the body of a resource.
 
 use serde_json::{Value, json};
 
@@ -11,14 +11,15 @@ pub(super) fn default(body: &mut Value, name: &str, value: Value) {
     }
 }
 
-/// Sets a member of `properties`, to its earlier value if the resource exists.
+/// Sets a member of `properties`: to the existing resource's value if there is one, otherwise to `value`.
 pub(super) fn keep(draft: &Draft<'_>, body: &mut Value, name: &str, value: Value) {
     let before =
         draft.before.as_ref().and_then(|before| before.body.get("properties")).and_then(|all| all.get(name));
     body["properties"][name] = before.cloned().unwrap_or(value);
 }
 
-/// Restores the properties of a soft-deleted resource, if there is one, and removes the member that requests it.
+/// Copies the properties of the soft-deleted resource with the same id into the body, if there is one. Removes `asks`,
+/// the member of `properties` that requests the restoration.
 ///
 /// # Errors
 /// When the store fails.

@@ -1,10 +1,11 @@
 //! Accounts of Cognitive Services.
 //!
-//! Sources: Microsoft's API description of the version in the table for statuses and shapes. A deleted account keeps
-//! its name and its sub-domain for 48 hours; until then it is restored with `restore` or purged. The messages of
-//! refusals are from users' reports: `FlagMustBeSetForRestore` (azure-search-openai-demo#155), `CustomDomainInUse`
-//! (azuresandbox#164), `CannotDeleteResource` (pulumi-defang#245), `RequestConflict`
-//! (terraform-provider-azurerm#22939).
+//! A soft-deleted account keeps its name and its sub-domain for 48 hours. Until then it can be restored by a PUT with
+//! the property `restore`, or purged.
+//!
+//! Sources: Microsoft's API description of this api-version for statuses and bodies. The messages of refusals are from
+//! users' reports: `FlagMustBeSetForRestore` (azure-search-openai-demo#155), `CustomDomainInUse` (azuresandbox#164),
+//! `CannotDeleteResource` (pulumi-defang#245), `RequestConflict` (terraform-provider-azurerm#22939).
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -28,15 +29,15 @@ use crate::{
 
 const SUBDOMAIN: &str = "/properties/customSubDomainName";
 
-/// The unique name of a sub-domain.
+/// The unique name that an account reserves for its custom sub-domain.
 pub(crate) fn subdomain_key(name: &str) -> String {
     format!("subdomain@global/{name}").to_lowercase()
 }
 
-/// An account of Cognitive Services.
+/// The resource type of accounts of Cognitive Services.
 pub(crate) struct CognitiveAccount;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.CognitiveServices/accounts",
     version: VERSION,
@@ -56,7 +57,8 @@ impl ResourceType for CognitiveAccount {
         &PROFILE
     }
 
-    /// Refuses an account without kind or sku, one that is soft-deleted, and a sub-domain in use.
+    /// Refuses an account without kind or sku, changes that Azure does not allow, a sub-domain that is in use, and a
+    /// PUT of a soft-deleted account that does not restore it.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         let asks = draft.body.pointer("/properties/restore") == Some(&json!(true));
         match (draft.deleted(change)?, asks) {
@@ -88,7 +90,8 @@ impl ResourceType for CognitiveAccount {
         check_subdomain(change, draft, requested)
     }
 
-    /// Adds what an account shows besides the request; a restored one has its earlier properties.
+    /// Adds the properties that Cognitive Services sets itself, and default values. A restored account gets its earlier
+    /// properties.
     fn complete(
         &self,
         change: &mut Change<'_>,
@@ -115,7 +118,7 @@ impl ResourceType for CognitiveAccount {
         Ok(())
     }
 
-    /// Refuses to delete an account with models in it.
+    /// Refuses to delete an account that has model deployments.
     fn check_delete(&self, change: &Change<'_>, account: &Object) -> Outcome<()> {
         let Some(nested) = deployments(change, &account.id)?.into_iter().next() else { return Ok(()) };
         let message = format!(
@@ -135,7 +138,7 @@ impl ResourceType for CognitiveAccount {
     }
 }
 
-/// A sub-domain is in use as long as its last holder exists and still has it, deleted or not.
+/// Refuses a sub-domain that another account has, also if that account is soft-deleted.
 fn check_subdomain(change: &Change<'_>, draft: &Draft<'_>, requested: &str) -> Outcome<()> {
     let holder = change.holder(&subdomain_key(requested))?;
     let held = holder.is_some_and(|holder| {
@@ -152,7 +155,7 @@ fn check_subdomain(change: &Change<'_>, draft: &Draft<'_>, requested: &str) -> O
     refuse(409, "CustomDomainInUse", message)
 }
 
-/// The soft-deleted accounts.
+/// The requests for soft-deleted accounts.
 struct DeletedAccounts;
 
 impl DeletedItems for DeletedAccounts {

@@ -1,4 +1,4 @@
-//! How a service shows and purges soft-deleted resources.
+//! How the services of resource types show and purge soft-deleted resources.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -8,12 +8,13 @@ use crate::{
     store::Object,
 };
 
-/// How a deleted resource is purged.
+/// How callers purge a soft-deleted resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PurgeForm {
-    /// By POST to `purge` below it, followed by `Location`; Azure's usual seconds.
+    /// By POST to `purge` below the path of the resource, as an operation that is polled by `Location` and usually
+    /// takes this long in Azure.
     Post { seconds: u32 },
-    /// By DELETE, at once; 204 if there is none.
+    /// By DELETE of the path of the resource, at once. The answer is 204 if there is no such resource.
     Delete,
 }
 
@@ -21,32 +22,32 @@ pub(crate) enum PurgeForm {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DeletedPath {
     pub(crate) location: String,
-    /// The resource group that contained it, where the service needs it.
+    /// The resource group that the resource was in; `None` if the service's path does not contain it.
     pub(crate) group: Option<String>,
     pub(crate) name: String,
 }
 
-/// The soft-deleted resources of a type.
+/// How the service of a resource type shows and purges its soft-deleted resources.
 pub(crate) trait DeletedItems: Sync {
-    /// The type of the soft-deleted items, for example `deletedVaults`.
+    /// The segment of the path that stands for the type of soft-deleted resources, for example `deletedVaults`.
     fn collection(&self) -> &'static str;
 
-    /// Whether their path names the resource group that contained one.
+    /// Whether the path of a soft-deleted resource contains the resource group that the resource was in.
     fn in_group(&self) -> bool;
 
-    /// How one is purged.
+    /// How callers purge a soft-deleted resource.
     fn purge_form(&self) -> PurgeForm;
 
-    /// The refusal if there is none of a name.
+    /// The refusal of a request because there is no soft-deleted resource with this name.
     fn missing(&self, name: &str) -> Refusal;
 
-    /// A soft-deleted item as the service shows it; `purged` is its scheduled purge date.
+    /// The body with which the service shows a soft-deleted resource. `purged` is the time at which it will be purged.
     fn show(&self, object: &Object, path: &DeletedPath, purged: Option<Timestamp>) -> Value;
 
-    /// Refuses to purge one.
+    /// Checks a request to purge a soft-deleted resource.
     ///
     /// # Errors
-    /// The refusal with the service's message.
+    /// The refusal of the purge, with the service's message.
     fn check_purge(&self, _object: &Object, _path: &DeletedPath) -> Outcome<()> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The DNS zone group of a private endpoint: records its names in the shared private zones.
+//! DNS zone groups of private endpoints: they add records for a private endpoint to private DNS zones.
 
 use serde_json::{Value, json};
 
@@ -27,10 +27,10 @@ fn zone_of(config: &Value) -> &str {
     config.pointer("/properties/privateDnsZoneId").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The DNS zone group of a private endpoint.
+/// The resource type of DNS zone groups.
 pub(crate) struct DnsZoneGroup;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
     version: VERSION,
@@ -54,7 +54,7 @@ impl ResourceType for DnsZoneGroup {
         &PROFILE
     }
 
-    /// Refuses missing zones, and a request before the private endpoint is ready.
+    /// Refuses a group without zones, zones that do not exist, and a request before the private endpoint is ready.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         if configs(&draft.body).next().is_none() {
             let message = "A private DNS zone group needs at least one entry in privateDnsZoneConfigs.";
@@ -82,7 +82,7 @@ impl ResourceType for DnsZoneGroup {
         }
     }
 
-    /// Adds the records of each zone.
+    /// Adds the DNS records in each zone to the body.
     fn complete(
         &self,
         change: &mut Change<'_>,
@@ -113,7 +113,8 @@ impl ResourceType for DnsZoneGroup {
     }
 }
 
-/// The record of a name in a zone: `privatelink.x` takes the names that end in `.x`.
+/// The DNS record of a host name in a zone; `None` if the name does not belong to the zone. Names that end in `.x`
+/// belong to the zone `privatelink.x`.
 fn record(name: &Value, zone: &str) -> Option<Value> {
     let public = zone.strip_prefix("privatelink.").unwrap_or(zone);
     let own = name["fqdn"].as_str()?.strip_suffix(public)?.strip_suffix('.')?;

@@ -1,4 +1,4 @@
-//! Federated credentials of user-assigned identities.
+//! Federated identity credentials of user-assigned managed identities.
 
 use crate::resources::{
     names::{begins_alphanumeric, has_only},
@@ -7,10 +7,11 @@ use crate::resources::{
     user_assigned_identity::VERSION,
 };
 
-/// The issuer and subject that a user-assigned identity trusts.
+/// The resource type of federated identity credentials: each is an issuer and a subject whose tokens a user-assigned
+/// identity trusts.
 pub(crate) struct FederatedCredential;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
     version: VERSION,

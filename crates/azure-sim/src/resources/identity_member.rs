@@ -1,4 +1,4 @@
-//! The member `identity` of resources that have managed identities.
+//! The member `identity` in the bodies of resources that can have managed identities.
 
 use serde_json::{Map, Value, json};
 
@@ -28,7 +28,7 @@ fn user_assigned(draft: &Draft<'_>) -> impl Iterator<Item = String> {
     given.into_iter().flat_map(Map::keys).cloned().collect::<Vec<_>>().into_iter()
 }
 
-/// Refuses an `identity` that names identities that do not exist.
+/// Checks `identity` in a PUT: its type must be known, and the user-assigned identities that it names must exist.
 pub(crate) fn check(change: &Change<'_>, draft: &Draft<'_>) -> Outcome<()> {
     let kind = requested(draft);
     if !kind
@@ -51,7 +51,8 @@ pub(crate) fn check(change: &Change<'_>, draft: &Draft<'_>) -> Outcome<()> {
     Ok(())
 }
 
-/// Completes `identity` with principal ids; an existing system-assigned one is kept.
+/// Completes `identity` in the body of a PUT with principal ids and client ids. Creates a system-assigned identity if
+/// the type asks for one, keeps an existing one, or deletes it if the type does not ask for it any more.
 pub(crate) fn complete(
     change: &mut Change<'_>,
     draft: &Draft<'_>,
@@ -91,7 +92,7 @@ pub(crate) fn complete(
     Ok(())
 }
 
-/// Whether a resource has a system-assigned identity.
+/// Whether a resource has a system-assigned managed identity.
 pub(super) fn is_system_assigned(object: &Object) -> bool {
     has(object.text("/identity/type"), "SystemAssigned")
 }

@@ -16,10 +16,10 @@ use crate::{
     store::Change,
 };
 
-/// An Application Insights component.
+/// The resource type of Application Insights components.
 pub(crate) struct InsightsComponent;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.Insights/components",
     version: "2020-02-02",
@@ -38,7 +38,7 @@ impl ResourceType for InsightsComponent {
         &PROFILE
     }
 
-    /// Refuses a component without its kind or application type.
+    /// Refuses a component without a kind, or without a valid application type.
     fn check(&self, _: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         if draft.text("/kind").is_empty() {
             return refuse(400, "InvalidRequestContent", "The property 'kind' is required.");
@@ -53,7 +53,7 @@ impl ResourceType for InsightsComponent {
         Ok(())
     }
 
-    /// Adds what a component shows besides the request.
+    /// Adds the properties that Application Insights sets itself, and default values.
     fn complete(
         &self,
         change: &mut Change<'_>,

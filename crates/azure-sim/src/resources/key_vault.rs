@@ -1,4 +1,5 @@
-//! Key vaults. A deleted one keeps its globally unique name for its retention, and can be recovered or purged.
+//! Key vaults. A soft-deleted vault keeps its globally unique name until the end of its retention, and can be recovered
+//! or purged until then.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -21,13 +22,13 @@ use crate::{
     store::{Change, Object},
 };
 
-/// Azure's usual seconds for a purge.
+/// How long a purge usually takes in Azure, in seconds.
 const PURGE_SECONDS: u32 = 20;
 
-/// A key vault.
+/// The resource type of key vaults.
 pub(crate) struct KeyVault;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.KeyVault/vaults",
     version: "2023-07-01",
@@ -50,7 +51,8 @@ impl ResourceType for KeyVault {
         &PROFILE
     }
 
-    /// Refuses a vault without sku or directory, and a name that a soft-deleted vault has.
+    /// Refuses an incomplete or invalid vault, and a new vault with the id of a soft-deleted one unless it recovers
+    /// that one.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         let bad = |message: &str| refuse(400, "BadRequest", message);
         let recover = draft.text("/properties/createMode") == "recover";
@@ -86,7 +88,8 @@ impl ResourceType for KeyVault {
         Ok(())
     }
 
-    /// Adds what a vault shows besides the request; a recovered one has its earlier properties.
+    /// Adds the properties that Key Vault sets itself, and default values. A recovered vault gets its earlier
+    /// properties.
     fn complete(
         &self,
         change: &mut Change<'_>,
@@ -135,7 +138,7 @@ fn is_protected(object: &Object) -> bool {
     object.body.pointer("/properties/enablePurgeProtection") == Some(&json!(true))
 }
 
-/// The soft-deleted vaults.
+/// The requests for soft-deleted vaults.
 struct DeletedVaults;
 
 impl DeletedItems for DeletedVaults {
@@ -175,7 +178,7 @@ impl DeletedItems for DeletedVaults {
         })
     }
 
-    /// Refused with purge protection, and while a purge is running.
+    /// Refuses to purge a vault with purge protection, or one that is already being purged.
     fn check_purge(&self, object: &Object, path: &DeletedPath) -> Outcome<()> {
         if is_protected(object) {
             let message = "Operation \"DeletedVaultPurge\" is not allowed because purge protection is enabled for this \

@@ -1,8 +1,8 @@
-//! The resource types: one file each, which implements [`ResourceType`](resource_type::ResourceType), and a line in the
-//! [`registry`].
+//! The resource types of Resource Manager. Each has a file, which implements
+//! [`ResourceType`](resource_type::ResourceType), and a line in the [`registry`].
 //!
-//! Beside them are what the types of one provider have in common (`network`, `machine_learning`, `cognitive_services`),
-//! and what several providers share (`identity_member`, `private_link`, `addresses`).
+//! Other files have what the types of one provider share (`network`, `machine_learning`, `cognitive_services`), or what
+//! the types of several providers share (`identity_member`, `private_link`, `addresses`).
 
 mod addresses;
 pub(crate) mod body;

@@ -16,10 +16,10 @@ use crate::{
     store::{Change, Object},
 };
 
-/// A deployed model.
+/// The resource type of model deployments in accounts of Cognitive Services.
 pub(crate) struct ModelDeployment;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.CognitiveServices/accounts/deployments",
     version: VERSION,
@@ -38,7 +38,8 @@ impl ResourceType for ModelDeployment {
         &PROFILE
     }
 
-    /// Refuses a model that is not fully named, or an account that is not ready or can't have one.
+    /// Refuses an incomplete model deployment, an account that is not ready or can't have models, and a request while
+    /// another deployment of the account is being changed.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         let Some(account) = &draft.parent else { return Ok(()) };
         match account.text("/properties/provisioningState") {
@@ -64,14 +65,14 @@ impl ResourceType for ModelDeployment {
         check_siblings(change, &account.id, &draft.id)
     }
 
-    /// Adds what a deployed model shows besides the request.
+    /// Adds the default values and the current capacity that Cognitive Services sets.
     fn complete(&self, _: &mut Change<'_>, draft: &Draft<'_>, body: &mut Value) -> Result<(), CloudError> {
         default(body, "versionUpgradeOption", json!("OnceNewDefaultVersionAvailable"));
         body["properties"]["currentCapacity"] = draft.body["sku"]["capacity"].clone();
         Ok(())
     }
 
-    /// Refuses to delete a model while another one of the same account is being changed.
+    /// Refuses to delete a model deployment while another one of the same account is being changed.
     fn check_delete(&self, change: &Change<'_>, object: &Object) -> Outcome<()> {
         let account = object.id.rsplit_once("/deployments/").map_or("", |(account, _)| account);
         check_siblings(change, account, &object.id)

@@ -1,4 +1,4 @@
-//! What the types of the network provider have in common.
+//! What the resource types of the provider Microsoft.Network share.
 
 use crate::{
     error::CloudError,
@@ -10,12 +10,12 @@ use crate::{
 
 /// The api-version of the network provider.
 pub(super) const VERSION: &str = "2024-03-01";
-/// The types below which its operations are polled.
+/// The types of the network provider's operations in the paths of poll URLs.
 pub(super) const POLLS: PollTypes = PollTypes { status: "operations", location: "operationResults" };
-/// The provisioning states of its resources.
+/// The provisioning states of the network provider's resources while an operation runs.
 pub(super) const STATES: States = States { creating: "Updating", updating: "Updating", deleting: "Deleting" };
 
-/// The refusal for a reference to a resource that does not exist.
+/// The refusal of a request because the resource `what`, to which the resource `by` refers, does not exist.
 pub(super) fn dangling(what: &str, by: &str) -> Refusal {
     Refusal::new(
         400,
@@ -26,13 +26,13 @@ pub(super) fn dangling(what: &str, by: &str) -> Refusal {
     )
 }
 
-/// The refusal while a referenced resource is not ready.
+/// The refusal of a request because a resource to which it refers is not ready. Callers may retry it.
 pub(super) fn not_ready(message: String) -> Refusal {
     Refusal::new(429, "RetryableError", "A retryable error occurred.")
         .because("ReferencedResourceNotProvisioned", message)
 }
 
-/// The refusal for a resource of the provider with a running operation.
+/// The refusal of a request because an operation runs on the resource. `doing` describes the operation.
 pub(super) fn busy(change: &Change<'_>, object: &Object, doing: &str) -> Result<Refusal, CloudError> {
     retryable(
         change,
@@ -41,7 +41,8 @@ pub(super) fn busy(change: &Change<'_>, object: &Object, doing: &str) -> Result<
     )
 }
 
-/// The refusal while an operation runs on `object`, with a `Retry-After` if a wait makes sense.
+/// The refusal of a request because an operation runs on `object`. Callers may retry it: `Retry-After` says when,
+/// unless the operation ends within a second.
 pub(super) fn retryable(change: &Change<'_>, object: &Object, message: &str) -> Result<Refusal, CloudError> {
     let refusal = Refusal::new(429, "RetryableErrorDueToAnotherOperation", message);
     let running = change.running(object)?;

@@ -2,10 +2,10 @@
 
 use crate::resources::{network::VERSION, profile::Profile, resource_type::ResourceType};
 
-/// A network interface.
+/// The resource type of network interfaces.
 pub(crate) struct NetworkInterface;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile =
     Profile { name: "Microsoft.Network/networkInterfaces", version: VERSION, ..Profile::READ_ONLY };
 

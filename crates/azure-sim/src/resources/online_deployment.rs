@@ -16,10 +16,10 @@ use crate::{
     store::{Change, Object, StoreQuery as _},
 };
 
-/// A deployment of a managed online endpoint.
+/// The resource type of deployments of managed online endpoints.
 pub(crate) struct OnlineDeployment;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments",
     version: VERSION,
@@ -39,7 +39,7 @@ impl ResourceType for OnlineDeployment {
         &PROFILE
     }
 
-    /// Refuses an invalid deployment.
+    /// Refuses an invalid deployment, and one whose endpoint is not ready.
     fn check(&self, _: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         check_parent(draft, "endpoint")?;
         let compute = draft.text("/properties/endpointComputeType");
@@ -60,7 +60,7 @@ impl ResourceType for OnlineDeployment {
         Ok(())
     }
 
-    /// Adds what a deployment shows besides the request.
+    /// Adds the default values that Machine Learning sets.
     fn complete(&self, _: &mut Change<'_>, _: &Draft<'_>, body: &mut Value) -> Result<(), CloudError> {
         default(body, "appInsightsEnabled", json!(false));
         default(body, "egressPublicNetworkAccess", json!("Enabled"));
@@ -72,7 +72,7 @@ impl ResourceType for OnlineDeployment {
         Ok(())
     }
 
-    /// Refuses to delete a deployment that still gets traffic.
+    /// Refuses to delete a deployment that has a share of its endpoint's traffic.
     fn check_delete(&self, change: &Change<'_>, object: &Object) -> Outcome<()> {
         let share = endpoint_of(change, object)?.and_then(|endpoint| share(&endpoint, object));
         match share {
@@ -83,7 +83,7 @@ impl ResourceType for OnlineDeployment {
         }
     }
 
-    /// Removes a deleted deployment from its endpoint's traffic.
+    /// Removes a deleted deployment from the traffic of its endpoint.
     fn removed(&self, change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
         let Some(mut endpoint) = endpoint_of(change, object)? else { return Ok(()) };
         let Some((name, _)) = share(&endpoint, object) else { return Ok(()) };
@@ -99,7 +99,8 @@ fn endpoint_of(change: &Change<'_>, deployment: &Object) -> Result<Option<Object
     change.alive(key.split("/deployments/").next().unwrap_or_default())
 }
 
-/// The name of a deployment in the endpoint's traffic, with its share.
+/// The name of a deployment as its endpoint's traffic spells it, with its share in percent; `None` if it is not named
+/// there.
 fn share(endpoint: &Object, deployment: &Object) -> Option<(String, u64)> {
     let traffic = endpoint.body.pointer("/properties/traffic")?.as_object()?;
     let (name, percent) = traffic.iter().find(|(name, _)| name.eq_ignore_ascii_case(last(&deployment.id)))?;

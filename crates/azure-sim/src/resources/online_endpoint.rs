@@ -1,4 +1,4 @@
-//! Managed online endpoints of a workspace.
+//! Managed online endpoints of a Machine Learning workspace.
 
 use serde_json::{Map, Value, json};
 
@@ -19,10 +19,10 @@ use crate::{
     store::{Change, Object, StoreQuery as _},
 };
 
-/// A managed online endpoint.
+/// The resource type of managed online endpoints.
 pub(crate) struct OnlineEndpoint;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.MachineLearningServices/workspaces/onlineEndpoints",
     version: VERSION,
@@ -44,7 +44,7 @@ impl ResourceType for OnlineEndpoint {
         &PROFILE
     }
 
-    /// Refuses an invalid endpoint or change.
+    /// Refuses an invalid endpoint, a change that Azure does not allow, and traffic for deployments that do not exist.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         check_parent(draft, "workspace")?;
         let mode = draft.text("/properties/authMode");
@@ -65,10 +65,10 @@ impl ResourceType for OnlineEndpoint {
         }
     }
 
-    /// Adds what an endpoint shows besides the request.
+    /// Adds the default values that Machine Learning sets, and keeps the URIs of an existing endpoint.
     fn complete(&self, _: &mut Change<'_>, draft: &Draft<'_>, body: &mut Value) -> Result<(), CloudError> {
         if let Some(properties) = body["properties"].as_object_mut() {
-            // Keys are never shown again, URIs only once the endpoint is ready.
+            // Azure never shows keys, and shows URIs only once the endpoint is ready.
             for name in ["keys", "scoringUri", "swaggerUri"] {
                 properties.remove(name);
             }
@@ -89,7 +89,8 @@ impl ResourceType for OnlineEndpoint {
         Ok(())
     }
 
-    /// An endpoint is ready: it has its URIs, and its own identity may read the workspace's default datastore.
+    /// Completes an endpoint when its operation has succeeded: sets its URIs, and allows its system-assigned identity
+    /// to read the workspace's default datastore, as Azure does.
     fn written(&self, change: &mut Change<'_>, object: &mut Object, _: FindType) -> Result<(), CloudError> {
         let host = format!("{}.{}.inference.ml.azure.com", last(&object.id), object.text("/location"))
             .to_lowercase();
@@ -103,7 +104,7 @@ impl ResourceType for OnlineEndpoint {
         Ok(())
     }
 
-    /// Deletes the role assignment that Azure created for the endpoint.
+    /// Deletes the role assignment that Azure has created for the endpoint's system-assigned identity.
     fn removed(&self, change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
         if identity_member::is_system_assigned(object)
             && let Some((scope, role)) = datastore(change, object)?
@@ -138,7 +139,8 @@ fn check_traffic(change: &Change<'_>, draft: &Draft<'_>, traffic: &Map<String, V
     Ok(())
 }
 
-/// The scope at which Azure lets an endpoint's own identity read, and the role.
+/// The scope and the role of the assignment that Azure creates for an endpoint's system-assigned identity: the
+/// workspace's storage account and Storage Blob Data Reader. `None` if the storage account does not exist.
 fn datastore(change: &Change<'_>, object: &Object) -> Result<Option<(String, String)>, CloudError> {
     let workspace = object.id.split("/onlineEndpoints/").next().unwrap_or_default();
     let storage = change

@@ -2,10 +2,10 @@
 
 use crate::resources::{profile::Profile, resource_type::ResourceType};
 
-/// A private DNS zone.
+/// The resource type of private DNS zones.
 pub(crate) struct PrivateDnsZone;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile =
     Profile { name: "Microsoft.Network/privateDnsZones", version: "2024-06-01", ..Profile::READ_ONLY };
 

@@ -1,7 +1,7 @@
-//! Private endpoints: an interface in a subnet, connected to one resource.
+//! Private endpoints: each has a network interface in a subnet, and is connected to one other resource (its target).
 //!
-//! The network provider changes one private endpoint of a subnet at a time; a second request is refused as retryable
-//! (terraform-provider-azurerm#21293).
+//! The network provider changes only one private endpoint of a subnet at a time. A request for another one is refused
+//! meanwhile, and may be retried (terraform-provider-azurerm#21293).
 
 use serde_json::{Value, json};
 
@@ -23,17 +23,17 @@ use crate::{
     store::{Change, Object, StoreQuery as _},
 };
 
-/// The type of private endpoints.
+/// The name of the resource type of private endpoints.
 pub(crate) const TYPE: &str = "Microsoft.Network/privateEndpoints";
 const SUBNETS: &str = "Microsoft.Network/virtualNetworks/subnets";
-/// The type of network interfaces.
+/// The name of the resource type of network interfaces.
 const INTERFACES: &str = "Microsoft.Network/networkInterfaces";
 const SUBNET: &str = "/properties/subnet/id";
 
-/// A private endpoint.
+/// The resource type of private endpoints.
 pub(crate) struct PrivateEndpoint;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile = Profile {
     name: TYPE,
     version: VERSION,
@@ -56,7 +56,8 @@ impl ResourceType for PrivateEndpoint {
         &PROFILE
     }
 
-    /// Refuses a target that can't be connected, and a request while the subnet is being changed.
+    /// Refuses a missing subnet, a target that can't be connected, a change of either, and a request while another
+    /// private endpoint of the subnet is being changed.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, find: FindType) -> Outcome<()> {
         let subnet_id = draft.text(SUBNET);
         let subnet = change.alive(subnet_id)?.filter(|object| object.kind == SUBNETS);
@@ -86,12 +87,13 @@ impl ResourceType for PrivateEndpoint {
         check_subnet(change, subnet_id, &draft.id)
     }
 
-    /// Refuses a deletion while the subnet is being changed.
+    /// Refuses a deletion while another private endpoint of the subnet is being changed.
     fn check_delete(&self, change: &Change<'_>, object: &Object) -> Outcome<()> {
         check_subnet(change, object.text(SUBNET), &object.id)
     }
 
-    /// Adds what a private endpoint shows at first; addresses and approval come when it is ready.
+    /// Adds the properties that the network provider sets at first. Addresses and approval are added when the operation
+    /// has succeeded.
     fn complete(
         &self,
         change: &mut Change<'_>,
@@ -123,12 +125,13 @@ impl ResourceType for PrivateEndpoint {
         Ok(())
     }
 
-    /// Keeps the subnet busy while an operation runs on this endpoint.
+    /// Marks the subnet as being changed while an operation runs on this private endpoint.
     fn starting(&self, change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
         change.take_name(&writer_key(object.text(SUBNET)), &object.id)
     }
 
-    /// A private endpoint is ready: it has its interface, addresses and names, and is listed at its target.
+    /// Completes a private endpoint when its creation has succeeded: creates its network interface, assigns addresses,
+    /// sets host names and approval, and adds the connection to the target.
     fn written(
         &self,
         change: &mut Change<'_>,
@@ -166,7 +169,8 @@ impl ResourceType for PrivateEndpoint {
         attach(change, object, &mut target, &state)
     }
 
-    /// A private endpoint is deleted: releases its addresses, deletes its interface and its entry at the target.
+    /// Cleans up after a deleted private endpoint: releases its addresses, deletes its network interface, and removes
+    /// the connection from the target.
     fn removed(&self, change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
         for interface in object.body["properties"]["networkInterfaces"].as_array().into_iter().flatten() {
             let id = interface["id"].as_str().unwrap_or_default();

@@ -1,55 +1,57 @@
 //! The constant properties of a resource type.
 //!
-//! Versions and states are those of Microsoft's API descriptions, name rules those of the resource-name-rules page and
-//! of the services, durations those that users and logs report.
+//! Api-versions and states are from Microsoft's API descriptions, name rules from the page resource-name-rules and from
+//! the services, durations from reports of users and logs.
 
-/// How a PUT is answered and polled.
+/// How a PUT of a resource type is answered, and how its operation is polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WriteForm {
-    /// Done at once; the status of a creation.
+    /// The PUT is done at once: this status for a creation, 200 for an update.
     Done(u16),
-    /// 202 with `Location` and no body; an update only if `updates`, otherwise that is done at once.
+    /// The answer is 202 with `Location` and no body. An update is answered so only if `updates` is set; otherwise it
+    /// is done at once, with 200.
     Location { updates: bool },
-    /// 201 or 200 with the body and `Azure-AsyncOperation`.
+    /// The answer is 201 for a creation or 200 for an update, with the body and `Azure-AsyncOperation`.
     Status,
-    /// The status of a creation, or 200, with the body; the resource itself shows when it is ready.
+    /// The answer is this status for a creation or 200 for an update, with the body and no poll URL. The caller reads
+    /// the resource until its provisioning state says that it is ready.
     Resource(u16),
-    /// It can only be read.
+    /// PUT and DELETE are refused: callers can only read resources of this type.
     Refused,
 }
 
 /// How a caller polls an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Follow {
-    /// By the `Azure-AsyncOperation` header.
+    /// By the URL in the header `Azure-AsyncOperation`.
     Status,
-    /// By the `Location` header.
+    /// By the URL in the header `Location`.
     Location,
-    /// By reading the resource.
+    /// By reading the resource itself.
     Resource,
 }
 
-/// The scope in which a name must be unique.
+/// The scope in which the names of a resource type must be unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unique {
-    /// Only within its parent.
+    /// Within the resource group or the parent resource.
     Parent,
-    /// In a region, over all customers.
+    /// Within a region, among all customers of Azure.
     Region,
-    /// Globally.
+    /// In the whole of Azure.
     Global,
 }
 
-/// Which names are allowed.
+/// The rule for the names of a resource type.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NameRule {
-    /// Whether a name is allowed.
+    /// Returns whether the rule allows a name.
     pub(crate) allows: fn(&str) -> bool,
-    /// The rule as a text.
+    /// The rule in words, for refusals.
     pub(crate) text: &'static str,
 }
 
-/// Azure's usual durations, in seconds.
+/// How long operations on a resource usually take in Azure, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seconds {
     pub(crate) create: u32,
@@ -57,7 +59,7 @@ pub(crate) struct Seconds {
     pub(crate) delete: u32,
 }
 
-/// The values of `provisioningState` while an operation runs.
+/// The values that `provisioningState` has while an operation runs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct States {
     pub(crate) creating: &'static str,
@@ -66,24 +68,25 @@ pub(crate) struct States {
 }
 
 impl States {
-    /// Those of most types.
+    /// The states of most resource types.
     pub(crate) const USUAL: Self = Self { creating: "Creating", updating: "Updating", deleting: "Deleting" };
 }
 
-/// The types below which a service's operations are polled (Microsoft's list "Azure permissions").
+/// The types of a service's operations, which are part of the paths of poll URLs (from Microsoft's list "Azure
+/// permissions").
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PollTypes {
-    /// The type in `Azure-AsyncOperation`.
+    /// The type of operations in the URL in `Azure-AsyncOperation`.
     pub(crate) status: &'static str,
-    /// The type in `Location`.
+    /// The type of operations in the URL in `Location`.
     pub(crate) location: &'static str,
 }
 
 impl PollTypes {
-    /// Those of most services.
+    /// The types of most services.
     pub(crate) const USUAL: Self = Self { status: "operationStatuses", location: "operationResults" };
 
-    /// The type for a way of polling.
+    /// The type of operations for a way of polling.
     pub(crate) const fn of(self, follow: Follow) -> &'static str {
         match follow {
             Follow::Status => self.status,
@@ -92,57 +95,61 @@ impl PollTypes {
     }
 }
 
-/// How Resource Manager itself refers to a resource in a refusal.
+/// The words and codes with which Resource Manager itself refuses requests for a resource type.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wording {
     pub(crate) noun: &'static str,
-    /// The code for a name that is not allowed.
+    /// The error code for a name that the type does not allow.
     pub(crate) invalid_name: &'static str,
-    /// The code for a location other than the existing one.
+    /// The error code for a location other than that of the existing resource.
     pub(crate) other_location: &'static str,
 }
 
 /// The constant properties of a resource type.
 #[derive(Debug)]
 pub(crate) struct Profile {
-    /// `Namespace/type/subtype`, in Azure's own spelling.
+    /// The name of the resource type, `Namespace/type/subtype`, as Azure spells it.
     pub(crate) name: &'static str,
-    /// The one api-version that is simulated.
+    /// The only api-version that is simulated.
     pub(crate) version: &'static str,
-    /// Which names are allowed.
+    /// The rule for names of resources.
     pub(crate) names: NameRule,
-    /// How long creating, updating and deleting one takes.
+    /// How long it usually takes in Azure to create, update and delete a resource.
     pub(crate) seconds: Seconds,
-    /// How a PUT is answered.
+    /// How a PUT is answered, and how its operation is polled.
     pub(crate) write: WriteForm,
-    /// Whether a DELETE is polled with `Location` rather than done at once.
+    /// Whether a DELETE is a long-running operation, polled by `Location`, rather than done at once.
     pub(crate) slow_delete: bool,
-    /// `provisioningState` while an operation runs; none if it has no such property.
+    /// The values of `provisioningState` while an operation runs. `None` if resources of this type have no such
+    /// property.
     pub(crate) states: Option<States>,
-    /// The scope in which its name must be unique.
+    /// The scope in which names of resources must be unique.
     pub(crate) unique: Unique,
-    /// Whether it has a location.
+    /// Whether resources have a location.
     pub(crate) located: bool,
-    /// Whether it shows `systemData`.
+    /// Whether resources show `systemData`.
     pub(crate) system_data: bool,
-    /// Whether it can have identities, and the default type.
+    /// The type of identity that a resource has by default (for example `SystemAssigned`). `None` if resources of this
+    /// type have no managed identities.
     pub(crate) identity: Option<&'static str>,
-    /// How many days it is kept after a deletion; none: it is deleted at once.
+    /// How many days a soft-deleted resource is kept. `None` if the type has no soft deletion.
     pub(crate) kept_days: Option<i64>,
-    /// Whether its children are deleted with it as by single requests: soft-deleted, where their type supports it.
+    /// Whether a deletion soft-deletes the resources below this one if their types support that. If `false`, it deletes
+    /// them permanently.
     pub(crate) empties_singly: bool,
-    /// The types below which its operations are polled.
+    /// The types of operations in the paths of poll URLs.
     pub(crate) polls: PollTypes,
-    /// The value of the header `x-ms-async-operation-timeout`, where it is sent.
+    /// The value of the header `x-ms-async-operation-timeout`. `None` if the service does not send it.
     pub(crate) operation_timeout: Option<&'static str>,
-    /// The groups that a private endpoint can connect to.
+    /// The groups (sub-resources) that a private endpoint can connect to; empty if there are none.
     pub(crate) link_groups: &'static [&'static str],
-    /// How refusals refer to it.
+    /// The words and codes for Resource Manager's refusals.
     pub(crate) wording: Wording,
 }
 
 impl Profile {
-    /// A type that can only be read; other types override what they need.
+    /// The profile of a type that can only be read, without name and api-version. Other profiles start from it and
+    /// override what differs.
     pub(crate) const READ_ONLY: Self = Self {
         name: "",
         version: "",
@@ -167,12 +174,13 @@ impl Profile {
         },
     };
 
-    /// The namespace of its provider.
+    /// The namespace of the provider, for example `Microsoft.Storage`.
     pub(crate) fn namespace(&self) -> &'static str {
         self.name.split('/').next().unwrap_or_default()
     }
 
-    /// The key of a name that must be unique beyond its parent.
+    /// The unique name that a resource with this name and location reserves. `None` if names must be unique only within
+    /// the resource group or the parent resource.
     pub(crate) fn name_key(&self, name: &str, location: &str) -> Option<String> {
         let scope = match self.unique {
             Unique::Parent => return None,

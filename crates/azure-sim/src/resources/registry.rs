@@ -1,4 +1,4 @@
-//! All resource types. A new one is a file beside this one and a line in [`TYPES`].
+//! The list of all resource types. To add a type, write a file beside this one and add a line to [`TYPES`].
 
 use crate::{
     path::ResourcePath,
@@ -44,17 +44,17 @@ static TYPES: [&dyn ResourceType; 17] = [
     &PrivateDnsZone,
 ];
 
-/// All types, in the order in which a provider lists its own.
+/// All resource types. A provider lists its types in this order.
 pub(crate) fn all() -> impl Iterator<Item = &'static dyn ResourceType> {
     TYPES.iter().copied()
 }
 
-/// A type by its name, compared without case.
+/// The resource type with a name, compared without case.
 pub(crate) fn find(name: &str) -> Option<&'static dyn ResourceType> {
     all().find(|kind| kind.profile().name.eq_ignore_ascii_case(name))
 }
 
-/// The type of a resource, a collection or a resource group by its id.
+/// The resource type in the path of a resource, a collection or a resource group. `None` if the type is not simulated.
 pub(crate) fn of(path: &ResourcePath) -> Option<&'static dyn ResourceType> {
     match path.provider {
         Some(_) => find(&path.kind()),
@@ -62,7 +62,8 @@ pub(crate) fn of(path: &ResourcePath) -> Option<&'static dyn ResourceType> {
     }
 }
 
-/// The namespace of a provider in its own spelling; none if no type is of it.
+/// The namespace of a provider as Azure spells it, compared without case. `None` if no resource type of the provider is
+/// simulated.
 pub(crate) fn namespace(name: &str) -> Option<&'static str> {
     all().map(|kind| kind.profile().namespace()).find(|namespace| namespace.eq_ignore_ascii_case(name))
 }

@@ -6,15 +6,15 @@ use crate::resources::{
     resource_type::ResourceType,
 };
 
-/// The type of resource groups.
+/// The name of the resource type of resource groups.
 pub(crate) const TYPE: &str = "Microsoft.Resources/resourceGroups";
 /// The api-version of resource groups and providers.
 pub(crate) const VERSION: &str = "2024-07-01";
 
-/// A resource group, which contains all other resources.
+/// The resource type of resource groups, which contain all other resources.
 pub(crate) struct ResourceGroup;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile = Profile {
     name: TYPE,
     version: VERSION,

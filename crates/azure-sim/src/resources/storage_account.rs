@@ -16,10 +16,10 @@ use crate::{
     store::{Change, Object},
 };
 
-/// A storage account.
+/// The resource type of storage accounts.
 pub(crate) struct StorageAccount;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.Storage/storageAccounts",
     version: "2023-05-01",
@@ -44,7 +44,7 @@ impl ResourceType for StorageAccount {
         &PROFILE
     }
 
-    /// Refuses a storage account without sku or kind, or a change of its kind.
+    /// Refuses a storage account without a valid sku or kind, and a change of its kind.
     fn check(&self, _: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         const KINDS: [&str; 5] = ["Storage", "StorageV2", "BlobStorage", "FileStorage", "BlockBlobStorage"];
         let kind = draft.text("/kind");
@@ -73,7 +73,7 @@ impl ResourceType for StorageAccount {
         Ok(())
     }
 
-    /// Adds what a storage account shows besides the request.
+    /// Adds the properties that Azure Storage sets itself, and default values.
     fn complete(
         &self,
         change: &mut Change<'_>,
@@ -106,7 +106,7 @@ impl ResourceType for StorageAccount {
     }
 
     fn name_taken(&self, name: &str, _: &str, _: bool) -> Refusal {
-        // Every storage account of the simulated Azure is in this subscription.
+        // All storage accounts of the simulated Azure are in one subscription, so this is the message that fits.
         let message =
             format!("The account {name} is already in another resource group in this subscription.");
         Refusal::new(409, "StorageAccountInAnotherResourceGroup", message)

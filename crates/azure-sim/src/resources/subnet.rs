@@ -2,10 +2,10 @@
 
 use crate::resources::{network::VERSION, profile::Profile, resource_type::ResourceType};
 
-/// A subnet.
+/// The resource type of subnets.
 pub(crate) struct Subnet;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile =
     Profile { name: "Microsoft.Network/virtualNetworks/subnets", version: VERSION, ..Profile::READ_ONLY };
 

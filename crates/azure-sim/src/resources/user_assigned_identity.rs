@@ -15,15 +15,15 @@ use crate::{
     store::{Change, Object},
 };
 
-/// The type of user-assigned identities.
+/// The name of the resource type of user-assigned identities.
 pub(crate) const TYPE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
-/// The api-version of managed identities.
+/// The api-version of the provider Microsoft.ManagedIdentity.
 pub(super) const VERSION: &str = "2023-01-31";
 
-/// A managed identity that is a resource of its own.
+/// The resource type of user-assigned identities: managed identities that are resources of their own.
 pub(crate) struct UserAssignedIdentity;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile = Profile {
     name: TYPE,
     version: VERSION,
@@ -40,7 +40,7 @@ impl ResourceType for UserAssignedIdentity {
         &PROFILE
     }
 
-    /// Gives a user-assigned identity its principal; an existing one keeps it.
+    /// Creates the service principal of a new user-assigned identity. An existing identity keeps its own.
     fn complete(
         &self,
         change: &mut Change<'_>,
@@ -59,7 +59,7 @@ impl ResourceType for UserAssignedIdentity {
         Ok(())
     }
 
-    /// Deletes the principal with the identity. Assignments to it stay, as in Azure.
+    /// Deletes the service principal of a deleted identity. Role assignments to the principal stay, as in Azure.
     fn removed(&self, change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
         managed::forget_managed(change, object.text("/properties/principalId"))
     }

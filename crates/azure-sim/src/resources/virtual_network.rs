@@ -2,10 +2,10 @@
 
 use crate::resources::{network::VERSION, profile::Profile, resource_type::ResourceType};
 
-/// A virtual network.
+/// The resource type of virtual networks.
 pub(crate) struct VirtualNetwork;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile =
     Profile { name: "Microsoft.Network/virtualNetworks", version: VERSION, ..Profile::READ_ONLY };
 

@@ -19,17 +19,17 @@ use crate::{
     store::{Change, Object, StoreQuery as _},
 };
 
-/// The dependencies of a workspace: property, type.
+/// The resources that a workspace depends on: the property with the id, and the resource type.
 const DEPENDENCIES: [(&str, &str); 3] = [
     ("storageAccount", "Microsoft.Storage/storageAccounts"),
     ("keyVault", "Microsoft.KeyVault/vaults"),
     ("applicationInsights", "Microsoft.Insights/components"),
 ];
 
-/// A workspace.
+/// The resource type of Azure Machine Learning workspaces.
 pub(crate) struct Workspace;
 
-/// The constant properties of the type.
+/// The constant properties of the resource type.
 pub(crate) static PROFILE: Profile = Profile {
     name: "Microsoft.MachineLearningServices/workspaces",
     version: VERSION,
@@ -54,7 +54,8 @@ impl ResourceType for Workspace {
         &PROFILE
     }
 
-    /// Refuses a workspace whose name a soft-deleted one has, or whose dependencies are missing or changed.
+    /// Refuses a workspace with the id of a soft-deleted one, or whose dependencies are missing, not ready, or changed
+    /// where Azure does not allow it.
     fn check(&self, change: &Change<'_>, draft: &Draft<'_>, _: FindType) -> Outcome<()> {
         if change.object(&draft.id)?.is_some_and(|object| object.deleted.is_some()) {
             let message = format!(
@@ -98,7 +99,7 @@ impl ResourceType for Workspace {
         }
     }
 
-    /// Adds what a workspace shows besides the request.
+    /// Adds the properties that Machine Learning sets itself, and default values.
     fn complete(
         &self,
         change: &mut Change<'_>,
@@ -144,7 +145,7 @@ impl ResourceType for Workspace {
     }
 }
 
-/// Whether an id has this type.
+/// Whether an id is that of a resource of the type `kind`.
 fn is_of(id: &str, kind: &str) -> bool {
     ResourcePath::of(id).is_some_and(|path| path.kind().eq_ignore_ascii_case(kind))
 }

@@ -1,13 +1,13 @@
-//! Matches the wildcards of roles with actions. Written for this service alone: a role that the product has derived is
-//! not checked with the product's own code.
+//! Matches the actions of role definitions, which may contain wildcards, with required actions. This is independent of
+//! the product's own code, which also derives roles, so that one error is not in both.
 //!
-//! Source: Microsoft, "Understand Azure role definitions": `*` stands for any run of characters, slashes included; case
-//! is ignored; allowed are the actions less the not-actions, for each role separately.
+//! Source: Microsoft, "Understand Azure role definitions": `*` stands for any run of characters, including slashes;
+//! case is ignored; a role allows its actions except its not-actions, and each role is evaluated separately.
 
-/// Whether a pattern of a role matches an action.
+/// Whether a pattern in a role definition matches an action.
 pub(crate) fn matches(pattern: &str, action: &str) -> bool {
     let (pattern, action) = (pattern.as_bytes(), action.as_bytes());
-    // The prefixes of the action that the pattern read so far matches.
+    // `reached[n]` says whether the part of the pattern that is read so far matches the first `n` bytes of the action.
     let mut reached: Vec<bool> = (0..=action.len()).map(|length| length == 0).collect();
     for letter in pattern {
         if *letter == b'*' {
@@ -26,7 +26,7 @@ pub(crate) fn matches(pattern: &str, action: &str) -> bool {
     reached[action.len()]
 }
 
-/// Whether one role with these actions and not-actions allows an action.
+/// Whether a role with these actions and not-actions allows an action.
 pub(crate) fn allows<T: AsRef<str>>(actions: &[T], not_actions: &[T], action: &str) -> bool {
     let among = |patterns: &[T]| patterns.iter().any(|pattern| matches(pattern.as_ref(), action));
     among(actions) && !among(not_actions)

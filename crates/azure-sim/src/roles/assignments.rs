@@ -1,6 +1,7 @@
-//! Role assignments: created and deleted by callers, and by Azure itself.
+//! Creates and deletes role assignments, for callers and for Azure itself.
 //!
-//! An assignment's name is a GUID, unique everywhere; its principal, role and scope can't change.
+//! The name of an assignment is a GUID that is unique in the whole simulated Azure. Its principal, role and scope can't
+//! change.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -20,7 +21,8 @@ use crate::{
     store::{Change, Object, StoreQuery},
 };
 
-/// Creates an assignment.
+/// Answers a PUT of a role assignment: creates it, or returns the existing one if principal, role and scope are the
+/// same.
 pub(crate) fn assign(change: &mut Change<'_>, call: &Call, scope: &str, name: &str) -> Outcome {
     api_version::check(call, ASSIGNMENT, VERSION)?;
     if name.parse::<Uuid>().is_err() {
@@ -65,7 +67,8 @@ pub(crate) fn assign(change: &mut Change<'_>, call: &Call, scope: &str, name: &s
     Ok(Reply::json(201, object.body).of(object.tenant))
 }
 
-/// The directory must show the principal; with the right type it need not have replicated it.
+/// Refuses a principal that does not exist, or that replicas of the directory do not show yet. If the request names the
+/// principal type `ServicePrincipal`, replicas need not show it.
 fn check_principal(change: &Change<'_>, principal: &str, kind: &str) -> Outcome<()> {
     let object = principal_with_id(change, principal)?;
     let known =
@@ -88,7 +91,7 @@ fn check_principal(change: &Change<'_>, principal: &str, kind: &str) -> Outcome<
     refuse(400, "PrincipalNotFound", message)
 }
 
-/// Whether something exists at a scope.
+/// Whether a scope is the subscription, or the id of an existing resource or resource group.
 fn scope_exists(change: &Change<'_>, scope: &str) -> Outcome<bool> {
     let scope = scope.to_lowercase();
     Ok(scope == format!("/subscriptions/{SUBSCRIPTION_ID}")
@@ -97,22 +100,23 @@ fn scope_exists(change: &Change<'_>, scope: &str) -> Outcome<bool> {
             .is_some_and(|object| object.kind != ASSIGNMENT && !object.kind.starts_with(PREFIX)))
 }
 
-/// The content of an assignment.
+/// The content of a role assignment that is to be stored.
 struct Grant<'a> {
     scope: &'a str,
-    /// The id of a role definition, of which only the GUID matters.
+    /// The id of the role definition. Only its GUID is used.
     role: &'a str,
     principal: &'a str,
-    /// The type of the principal.
+    /// The type of the principal, for example `ServicePrincipal`.
     kind: &'a str,
-    /// The tenant, where the scope and the principal don't give it.
+    /// The tenant of the assignment; `None` to derive it from the scope or the principal.
     tenant: Option<String>,
 }
 
 fn insert(change: &mut Change<'_>, name: &str, grant: Grant<'_>) -> Result<Object, CloudError> {
     let Grant { scope, role, principal, kind, tenant } = grant;
     let (id, now) = (id_of(scope, name), change.now.to_string());
-    // It is always shown with the subscription in front (hashicorp/terraform-provider-azurerm#13993).
+    // Azure shows the id of a role with the subscription, even if the request had none
+    // (hashicorp/terraform-provider-azurerm#13993).
     let role = role_id(last(role));
     let tenant = match tenant {
         Some(tenant) => Some(tenant),
@@ -135,7 +139,7 @@ fn insert(change: &mut Change<'_>, name: &str, grant: Grant<'_>) -> Result<Objec
     Ok(object)
 }
 
-/// Creates an assignment on Azure's own behalf; does nothing if it exists.
+/// Creates a role assignment that Azure itself creates. Does nothing if an equal one exists.
 pub(crate) fn grant(
     change: &mut Change<'_>,
     scope: &str,
@@ -151,7 +155,7 @@ pub(crate) fn grant(
     Ok(())
 }
 
-/// Deletes what [`grant`] created.
+/// Deletes the role assignment with this scope, role and principal, which [`grant`] has created, if it still exists.
 pub(crate) fn revoke(
     change: &mut Change<'_>,
     scope: &str,
@@ -164,14 +168,14 @@ pub(crate) fn revoke(
     }
 }
 
-/// Removes an assignment and releases its names.
+/// Deletes the record of a role assignment, and releases its unique names.
 pub(crate) fn forget(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     change.free_name(&name_key(last(&object.id)))?;
     change.free_name(&triple_of(object))?;
     change.forget(&object.id)
 }
 
-/// Deletes an assignment: 200 with its content, or 204.
+/// Answers a DELETE of a role assignment: 200 with its content, or 204 if there is none.
 pub(crate) fn unassign(change: &mut Change<'_>, call: &Call, scope: &str, name: &str) -> Outcome {
     api_version::check(call, ASSIGNMENT, VERSION)?;
     let Some(object) = change.object(&id_of(scope, name))? else {

@@ -1,4 +1,4 @@
-//! Role definitions: the stamp's own ones, and Azure's built-in ones.
+//! Reads role definitions: those of the local stamp, and Azure's built-in ones.
 
 use serde_json::{Value, json};
 
@@ -16,14 +16,14 @@ use crate::{
     store::{Snapshot, StoreQuery},
 };
 
-/// A role definition, by the GUID at the end of an id.
+/// The role definition whose GUID is at the end of `id`; a stored one takes precedence over a built-in one.
 pub(super) fn definition(view: &impl StoreQuery, id: &str) -> Result<Option<Value>, CloudError> {
     let own = role_id(last(id));
     let custom = view.object(&own)?.filter(|object| object.kind == DEFINITION);
     Ok(custom.map(|object| object.body).or_else(|| built_in::find(last(id))))
 }
 
-/// Shows a role definition, or lists all.
+/// Answers a GET of the role definition with this name (a GUID), or of all role definitions if `name` is `None`.
 pub(crate) fn read_definition(view: &Snapshot, call: &Call, name: Option<&str>) -> Outcome {
     api_version::check(call, DEFINITION, VERSION)?;
     let Some(name) = name else {

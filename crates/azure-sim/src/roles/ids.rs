@@ -1,12 +1,12 @@
-//! Ids of role assignments and definitions, and the unique names of an assignment.
+//! Types and ids of role assignments and definitions, and the unique names that an assignment reserves.
 
 use crate::{path::last, store::Object};
 
-/// The kind of an assignment.
+/// The resource type of role assignments.
 pub(crate) const ASSIGNMENT: &str = "Microsoft.Authorization/roleAssignments";
-/// The kind of a definition.
+/// The resource type of role definitions.
 pub(crate) const DEFINITION: &str = "Microsoft.Authorization/roleDefinitions";
-/// The api-version of both.
+/// The api-version of role assignments and role definitions.
 pub(super) const VERSION: &str = "2022-04-01";
 
 pub(super) fn id_of(scope: &str, name: &str) -> String {
@@ -17,7 +17,8 @@ pub(super) fn name_key(name: &str) -> String {
     format!("assignment@{}", name.to_lowercase())
 }
 
-/// Principal, role and scope: equal triples are one assignment. Only the GUID of the role's id matters.
+/// The unique name for a scope, role and principal: there is at most one assignment for each combination. Only the GUID
+/// of the role's id is used.
 pub(super) fn triple_key(scope: &str, role: &str, principal: &str) -> String {
     format!("grant@{scope}|{}|{principal}", last(role)).to_lowercase()
 }

@@ -1,4 +1,4 @@
-//! Reads role assignments, and evaluates them.
+//! Reads role assignments, and evaluates them for calls to tenants' services.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,8 @@ use crate::{
     store::{Object, Snapshot, StoreQuery},
 };
 
-/// Shows one assignment, or lists those at, above and below a scope.
+/// Answers a GET of the role assignment with this name (a GUID), or, if `name` is `None`, of the assignments at, above
+/// and below a scope.
 pub(crate) fn read_assignment(view: &Snapshot, call: &Call, scope: &str, name: Option<&str>) -> Outcome {
     api_version::check(call, ASSIGNMENT, VERSION)?;
     if let Some(name) = name {
@@ -44,7 +45,7 @@ pub(crate) fn read_assignment(view: &Snapshot, call: &Call, scope: &str, name: O
     Ok(Reply::json(200, json!({ "value": value })).of(view.tenant_at(scope)?))
 }
 
-/// The supported part of the filter language.
+/// A parsed `$filter` of a list of role assignments. Only `atScope()` and `principalId eq '...'` are supported.
 struct Filter {
     at_scope: bool,
     principal: Option<String>,
@@ -77,7 +78,8 @@ impl Filter {
     }
 }
 
-/// Whether a principal has a role at a scope, or above it, that allows an action there.
+/// Whether a principal has a role assignment at a scope, or above it, that allows an action. `on_data` says whether it
+/// is a data action.
 pub(crate) fn may(
     view: &Snapshot,
     principal: &str,
@@ -101,7 +103,7 @@ pub(crate) fn may(
     Ok(false)
 }
 
-/// Whether a role definition allows an action.
+/// Whether a role definition allows an action. `on_data` says whether it is a data action.
 fn permits(role: &Value, action: &str, on_data: bool) -> bool {
     let (yes, no) = if on_data { ("dataActions", "notDataActions") } else { ("actions", "notActions") };
     let entries = role.pointer("/properties/permissions").and_then(Value::as_array).into_iter().flatten();

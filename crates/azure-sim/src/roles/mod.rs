@@ -1,4 +1,5 @@
-//! Role assignments and definitions. Source: Azure docs, role-based-access-control troubleshooting.
+//! Role assignments and role definitions of Resource Manager. Source: Azure docs, role-based-access-control
+//! troubleshooting.
 
 pub(crate) mod actions;
 mod assignments;

@@ -1,4 +1,4 @@
-//! A change in progress.
+//! A transaction that changes the stored state.
 
 use jiff::Timestamp;
 use redb::{ReadableTable, Table, TableDefinition, TableError, WriteTransaction};
@@ -18,10 +18,11 @@ use crate::{
     },
 };
 
-/// Identities that the simulator generates are UUIDv5 in this namespace over the owner and a durable serial number.
+/// The namespace of the GUIDs that the simulated Azure generates: UUIDv5 of a durable serial number and the owner.
 const IDENTITIES: Uuid = Uuid::from_u128(0x7e6a_51c0_0f1d_4b6e_9d35_aa57_1c0f_fee5);
 
-/// A change in progress. Check before writing: writes of a refused request would be committed too.
+/// A transaction that changes the stored state, usually for one request. Check everything before the first write: the
+/// writes of a request that is refused afterwards would be committed too.
 pub(crate) struct Change<'t> {
     objects: Table<'t, &'static str, Bytes>,
     names: Table<'t, &'static str, &'static str>,
@@ -31,20 +32,20 @@ pub(crate) struct Change<'t> {
     events: Table<'t, u64, Bytes>,
     topic: Table<'t, u64, Bytes>,
     serials: Table<'t, &'static str, u64>,
-    /// The instant of the change.
+    /// The time of the change. While due items are carried out, the time at which the item was due.
     pub(crate) now: Timestamp,
-    /// How fast operations are.
+    /// How fast long-running operations and replication are.
     pub(crate) speed: Speed,
-    /// The injected failure of the operation that this change starts.
+    /// The injected failure with which the operation that this change starts will end, if any.
     pub(crate) failure: Option<Failure>,
-    /// Whether Entra denies access while an object lags.
+    /// Whether a service principal of an application that replicas do not show yet is refused with 403 instead of 400.
     pub(crate) denies_lag: bool,
-    /// The object id of the caller, if known.
+    /// The object id of the caller; `None` if permissions are not enforced or the caller is unknown.
     pub(crate) caller: Option<String>,
 }
 
 impl<'t> Change<'t> {
-    /// Opens all tables of the transaction, and creates them if necessary.
+    /// Starts a change in a transaction: opens all tables, and creates them if necessary.
     pub(crate) fn new(
         transaction: &'t WriteTransaction,
         now: Timestamp,
@@ -73,51 +74,51 @@ impl<'t> Change<'t> {
         })
     }
 
-    /// Saves an object.
+    /// Saves an object, and replaces the one with the same id.
     pub(crate) fn put(&mut self, object: &Object) -> Result<(), CloudError> {
         let bytes = encode(object)?;
         self.objects.insert(object.key().as_str(), bytes.as_slice()).map_err(fault)?;
         Ok(())
     }
 
-    /// Removes an object.
+    /// Removes the record of an object. The names that it holds stay reserved.
     pub(crate) fn forget(&mut self, id: &str) -> Result<(), CloudError> {
         self.objects.remove(id.to_lowercase().as_str()).map_err(fault)?;
         Ok(())
     }
 
-    /// Reserves a name for an object.
+    /// Reserves a unique name for the object with this id, and replaces an earlier holder.
     pub(crate) fn take_name(&mut self, name: &str, id: &str) -> Result<(), CloudError> {
         self.names.insert(name, id.to_lowercase().as_str()).map_err(fault)?;
         Ok(())
     }
 
-    /// Releases a name.
+    /// Releases a reserved name.
     pub(crate) fn free_name(&mut self, name: &str) -> Result<(), CloudError> {
         self.names.remove(name).map_err(fault)?;
         Ok(())
     }
 
-    /// Saves an operation.
+    /// Saves an operation, and replaces the one with the same id.
     pub(crate) fn put_operation(&mut self, operation: &Operation) -> Result<(), CloudError> {
         let bytes = encode(operation)?;
         self.operations.insert(operation.id.as_str(), bytes.as_slice()).map_err(fault)?;
         Ok(())
     }
 
-    /// Schedules something for an instant.
+    /// Schedules an item, to be carried out by the first request at or after a time.
     pub(crate) fn schedule(&mut self, at: Timestamp, what: &Due) -> Result<(), CloudError> {
         self.due.insert((at.as_microsecond(), what.text().as_str()), ()).map_err(fault)?;
         Ok(())
     }
 
-    /// Schedules the purge of a soft-deleted object.
+    /// Schedules the purge of the soft-deleted object with this id.
     pub(crate) fn expire_at(&mut self, id: &str, at: Timestamp) -> Result<(), CloudError> {
         self.schedule(at, &Due::Expiry(id.to_owned()))
     }
 
-    /// Takes the earliest item that is due by an instant, with its own instant. Its kind may be unknown to this
-    /// version.
+    /// Removes the earliest scheduled item that is due at or before `by`, and returns it with the time at which it was
+    /// due. The inner `None` is an item of a kind that this version does not know.
     pub(crate) fn next_due(&mut self, by: Timestamp) -> Result<Option<(Timestamp, Option<Due>)>, CloudError> {
         let (at, what) = match self.due.first().map_err(fault)? {
             Some((key, _)) if key.value().0 <= by.as_microsecond() => {
@@ -129,20 +130,20 @@ impl<'t> Change<'t> {
         Ok(Some((Timestamp::from_microsecond(at).unwrap_or(by), Due::read(&what))))
     }
 
-    /// The next number of a durable series, beginning with one.
+    /// The next number of the durable series with this name. The first is one.
     pub(crate) fn serial(&mut self, series: &str) -> Result<u64, CloudError> {
         let next = self.serials.get(series).map_err(fault)?.map_or(0, |n| n.value()) + 1;
         self.serials.insert(series, next).map_err(fault)?;
         Ok(next)
     }
 
-    /// A new GUID: the same owner, created again, gets another one.
+    /// A new GUID for an owner. Each call returns another one, so an object that is recreated gets a new GUID.
     pub(crate) fn identity(&mut self, owner: &str) -> Result<String, CloudError> {
         let serial = self.serial("identities")?;
         Ok(Uuid::new_v5(&IDENTITIES, format!("{serial}|{owner}").as_bytes()).to_string())
     }
 
-    /// Appends to the journal.
+    /// Appends an entry to the request journal.
     pub(crate) fn note(&mut self, entry: &Entry) -> Result<(), CloudError> {
         let bytes = encode(entry)?;
         let next = self.serial("journal")?;
@@ -150,7 +151,7 @@ impl<'t> Change<'t> {
         Ok(())
     }
 
-    /// Appends an event.
+    /// Appends an event to the Event Grid topic.
     pub(crate) fn receive(&mut self, event: &Value) -> Result<(), CloudError> {
         let bytes = encode(event)?;
         let next = self.serial("events")?;
@@ -158,7 +159,8 @@ impl<'t> Change<'t> {
         Ok(())
     }
 
-    /// The number of the last event that a webhook is done with; a new one starts after the existing ones.
+    /// The number of the last event that a webhook has accepted or that will not be retried. A new webhook starts after
+    /// the existing events.
     pub(crate) fn delivered(&mut self, webhook: &str) -> Result<u64, CloudError> {
         let known =
             self.serials.get(format!("delivered {webhook}").as_str()).map_err(fault)?.map(|n| n.value());
@@ -170,7 +172,7 @@ impl<'t> Change<'t> {
         Ok(last)
     }
 
-    /// Saves the number of the last event that a webhook is done with.
+    /// Saves the number of the last event that a webhook has accepted or that will not be retried.
     pub(crate) fn set_delivered(&mut self, webhook: &str, event: u64) -> Result<(), CloudError> {
         self.serials.insert(format!("delivered {webhook}").as_str(), event).map_err(fault)?;
         Ok(())

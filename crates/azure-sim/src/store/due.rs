@@ -1,16 +1,16 @@
-//! What happens at an instant: an operation ends, or a soft-deleted object expires.
+//! Scheduled items: the end of an operation, or the purge of a soft-deleted object.
 
-/// An item that becomes due.
+/// An item that is scheduled for a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// The operation with this id ends.
+    /// The end of the operation with this id.
     Operation(String),
-    /// The retention of the soft-deleted object with this id is over.
+    /// The purge of the soft-deleted object with this id, at the end of its retention.
     Expiry(String),
 }
 
 impl Due {
-    /// The key under which it is stored.
+    /// The text under which the item is stored.
     pub(super) fn text(&self) -> String {
         match self {
             Self::Operation(id) => format!("operation:{id}"),
@@ -18,7 +18,7 @@ impl Due {
         }
     }
 
-    /// Parses a key; none if this version does not know its kind.
+    /// Parses a stored text; `None` if this version does not know the kind of item.
     pub(super) fn read(text: &str) -> Option<Self> {
         let (what, id) = text.split_once(':')?;
         match what {

@@ -1,22 +1,23 @@
-//! The record of one request.
+//! The journal's record of one HTTP request.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// One line of the request journal.
+/// An entry of the request journal: one HTTP request and its status.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) at: Timestamp,
     pub(crate) method: String,
     pub(crate) path: String,
-    /// The status; 0 if nothing was done or nothing answered.
+    /// The HTTP status of the answer; 0 if the request was not carried out and the connection was cut without an
+    /// answer.
     pub(crate) status: u16,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tenant: Option<String>,
-    /// The caller, if known.
+    /// The caller that the activity log shows, if known: usually an object id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) caller: Option<String>,
-    /// The trace context of the request, if it had one.
+    /// The header `traceparent` of the request (W3C Trace Context), if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) traceparent: Option<String>,
 }

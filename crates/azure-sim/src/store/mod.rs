@@ -1,8 +1,8 @@
-//! The state of the simulated Azure: objects by lower-cased id, reserved names, operations, due items, the journal,
-//! events, and messages of the topic.
+//! The state of the simulated Azure: objects by lower-cased id, reserved names, operations, scheduled items, the
+//! journal, events, and messages of the Service Bus topic.
 //!
-//! The lowest layer above the file itself ([`crate::db`]): it does not depend on HTTP, services or resource types.
-//! [`Change`] writes and [`Snapshot`] reads; what both can read is in the trait [`StoreQuery`].
+//! This is the lowest layer above the file itself ([`crate::db`]): it does not depend on HTTP, services or resource
+//! types. [`Change`] writes and [`Snapshot`] reads; the queries of both are in the trait [`StoreQuery`].
 
 mod change;
 mod due;

@@ -1,4 +1,4 @@
-//! Queries, the same in a snapshot and within a change.
+//! Queries of the stored state, for snapshots and changes alike.
 
 use redb::ReadableTable;
 
@@ -11,31 +11,31 @@ use crate::{
     },
 };
 
-/// Queries, the same in a snapshot and within a change.
+/// Queries of the stored state, for snapshots and changes alike. An implementation gives access to the tables.
 pub(crate) trait StoreQuery {
-    /// The objects by lower-cased id.
+    /// The table of objects, by lower-cased id.
     fn objects(&self) -> &impl ReadableTable<&'static str, Bytes>;
-    /// The objects that hold the names.
+    /// The table of reserved names, each with the lower-cased id of its holder.
     fn names(&self) -> &impl ReadableTable<&'static str, &'static str>;
-    /// The operations by id.
+    /// The table of operations, by id.
     fn operations(&self) -> &impl ReadableTable<&'static str, Bytes>;
 
-    /// The object with this id, in any case, including soft-deleted ones.
+    /// The object with this id, compared without case, even if it is soft-deleted.
     fn object(&self, id: &str) -> Result<Option<Object>, CloudError> {
         one(self.objects(), &id.to_lowercase())
     }
 
-    /// All objects whose lower-cased id has this prefix, in order.
+    /// All objects whose lower-cased id starts with this prefix, ordered by id, including soft-deleted ones.
     fn under(&self, prefix: &str) -> Result<Vec<Object>, CloudError> {
         many(self.objects(), prefix)
     }
 
-    /// The object id that a name refers to.
+    /// The lower-cased id that holds a reserved name; `None` if the name is free.
     fn named(&self, name: &str) -> Result<Option<String>, CloudError> {
         Ok(self.names().get(name).map_err(fault)?.map(|id| id.value().to_owned()))
     }
 
-    /// The object that holds a name, including soft-deleted ones.
+    /// The object that holds a reserved name, even if it is soft-deleted.
     fn holder(&self, name: &str) -> Result<Option<Object>, CloudError> {
         match self.named(name)? {
             Some(id) => self.object(&id),
@@ -43,17 +43,17 @@ pub(crate) trait StoreQuery {
         }
     }
 
-    /// The object that holds a name, unless it is soft-deleted.
+    /// The object that holds a reserved name, unless it is soft-deleted.
     fn living_holder(&self, name: &str) -> Result<Option<Object>, CloudError> {
         Ok(self.holder(name)?.filter(|object| object.deleted.is_none()))
     }
 
-    /// An operation by its id.
+    /// The operation with this id.
     fn operation(&self, id: &str) -> Result<Option<Operation>, CloudError> {
         one(self.operations(), id)
     }
 
-    /// The operation that runs on an object.
+    /// The operation that runs on an object; `None` if there is none.
     fn running(&self, object: &Object) -> Result<Option<Operation>, CloudError> {
         match &object.busy {
             Some(id) => self.operation(id),
@@ -66,7 +66,7 @@ pub(crate) trait StoreQuery {
         Ok(self.object(id)?.filter(|object| object.deleted.is_none()))
     }
 
-    /// The tenant of the object, or of its nearest ancestor that has one.
+    /// The tenant of the object with this id, or of its nearest ancestor that has a tenant.
     fn tenant_at(&self, id: &str) -> Result<Option<String>, CloudError> {
         let mut id = id.trim_end_matches('/').to_lowercase();
         while !id.is_empty() {

@@ -1,4 +1,4 @@
-//! A consistent view of what is stored.
+//! A consistent view of the stored state, for reads.
 
 use jiff::Timestamp;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, TableDefinition};
@@ -14,18 +14,18 @@ use crate::{
     },
 };
 
-/// A consistent view of the cloud.
+/// A consistent view of the stored state: later changes are not visible in it.
 pub(crate) struct Snapshot {
     transaction: ReadTransaction,
     objects: ReadOnlyTable<&'static str, Bytes>,
     names: ReadOnlyTable<&'static str, &'static str>,
     operations: ReadOnlyTable<&'static str, Bytes>,
-    /// When the view was taken.
+    /// The time at which the view was opened.
     pub(crate) now: Timestamp,
 }
 
 impl Snapshot {
-    /// Opens the view.
+    /// Opens a view in a transaction.
     pub(crate) fn new(transaction: ReadTransaction, now: Timestamp) -> Result<Self, CloudError> {
         Ok(Self {
             objects: transaction.open_table(OBJECTS).map_err(fault)?,
@@ -36,29 +36,29 @@ impl Snapshot {
         })
     }
 
-    /// Whether something is due that no change has carried out yet.
+    /// Whether a scheduled item is due that no change has carried out yet.
     pub(crate) fn is_stale(&self) -> Result<bool, CloudError> {
         let due = self.transaction.open_table(DUE).map_err(fault)?;
         let first = due.first().map_err(fault)?;
         Ok(first.is_some_and(|(key, _)| key.value().0 <= self.now.as_microsecond()))
     }
 
-    /// The journal in order.
+    /// All entries of the request journal, in order.
     pub(crate) fn journal(&self) -> Result<Vec<Entry>, CloudError> {
         self.lines(JOURNAL)
     }
 
-    /// The messages of the Service Bus topic in order.
+    /// All messages of the Service Bus topic, in order.
     pub(crate) fn topic(&self) -> Result<Vec<Value>, CloudError> {
         self.lines(TOPIC)
     }
 
-    /// The received events in order.
+    /// All events that the Event Grid topic has received, in order.
     pub(crate) fn events(&self) -> Result<Vec<Value>, CloudError> {
         self.lines(EVENTS)
     }
 
-    /// The events after a number, at most this many, each with its own number.
+    /// The first `most` events whose numbers are greater than `number`, each with its own number.
     pub(crate) fn events_after(&self, number: u64, most: usize) -> Result<Vec<(u64, Value)>, CloudError> {
         let events = self.transaction.open_table(EVENTS).map_err(fault)?;
         let mut found = Vec::new();
@@ -69,7 +69,7 @@ impl Snapshot {
         Ok(found)
     }
 
-    /// The number of the last event, zero if there is none.
+    /// The number of the last event; 0 if there is none.
     pub(crate) fn last_event(&self) -> Result<u64, CloudError> {
         let events = self.transaction.open_table(EVENTS).map_err(fault)?;
         Ok(events.last().map_err(fault)?.map_or(0, |(key, _)| key.value()))

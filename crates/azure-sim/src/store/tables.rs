@@ -1,13 +1,14 @@
 //! The tables of the state file, and how records are encoded in them.
 //!
-//! Every table has small keys and is read by key or by range; no request reads or writes the whole state.
+//! Every table has small keys and is read by key or by range, so no request writes the whole state, and only lists read
+//! much of it.
 
 use redb::{ReadableTable, TableDefinition, TableError, WriteTransaction};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{db::DbError, error::CloudError, store::object::Object};
 
-/// An encoded record.
+/// A record, encoded as JSON.
 pub(crate) type Bytes = &'static [u8];
 pub(crate) const OBJECTS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("cloud_objects");
 pub(super) const NAMES: TableDefinition<'static, &str, &str> = TableDefinition::new("cloud_names");
@@ -53,7 +54,7 @@ pub(super) fn many(
     Ok(found)
 }
 
-/// The secret of a name, generated at its first use.
+/// The secret that is stored under a name; generated with `make` and stored when it is first needed.
 pub(crate) fn secret(
     transaction: &WriteTransaction,
     name: &str,

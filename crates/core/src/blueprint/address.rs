@@ -5,9 +5,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Schemes of names that are not network addresses.
+/// URI schemes of identifiers that are not network addresses and are never fetched.
 const NAMING_SCHEMES: [&str; 3] = ["azureml", "api", "urn"];
-/// Hosts of Azure. An address may end in one; a foreign host with such a name further left is refused.
+/// Domains of Azure. A host may equal one or end in one; a host with one further left, such as
+/// `vault.azure.net.example.com`, is refused.
 const AZURE_HOSTS: [&str; 8] = [
     "management.azure.com",
     "graph.microsoft.com",
@@ -18,11 +19,11 @@ const AZURE_HOSTS: [&str; 8] = [
     "ml.azure.com",
     "windows.net",
 ];
-/// DNS services that resolve a name to the address written in it.
+/// Public domains whose names resolve to 127.0.0.1 or to any IP address that is written in the name.
 const REBINDING: [&str; 8] =
     ["nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me", "rbndr.us", "traefik.me"];
 
-/// The first reason why a text contains a URL that is not allowed, or `None`.
+/// Why a text contains a URL that is not allowed (the first reason), or `None` if it contains no such URL.
 ///
 /// Checks every `scheme://` in the text, also one that is percent-encoded within the query of another.
 pub(super) fn objection(text: &str) -> Option<&'static str> {
@@ -35,7 +36,7 @@ pub(super) fn objection(text: &str) -> Option<&'static str> {
     })
 }
 
-/// Why a text is not an https URL as a whole, or `None` if it is one.
+/// Why a text as a whole is not an allowed https URL, or `None` if it is one.
 pub(super) fn https_objection(text: &str) -> Option<&'static str> {
     let rest = text.strip_prefix("https://");
     if rest.is_none_or(str::is_empty)
@@ -57,7 +58,7 @@ pub(super) fn https_objection(text: &str) -> Option<&'static str> {
     objection(text).or_else(unlike)
 }
 
-/// Whether this is a host name, perhaps with a port. Anything else is parsed differently by different programs.
+/// Whether the authority of a URL is a host name, optionally with a port. Programs parse other forms differently.
 fn is_host(authority: &str) -> bool {
     let (host, port) = authority.split_once(':').unwrap_or((authority, "443"));
     let of_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
@@ -100,7 +101,7 @@ fn host(authority: &str) -> Option<&'static str> {
         return Some("names no host");
     }
     let last = host.rsplit('.').next().unwrap_or_default();
-    // Most programs read a host that ends in a number as an IPv4 address: decimal, octal, hexadecimal, short.
+    // Most programs read a host that ends in a number as an IPv4 address in decimal, octal, hexadecimal or short form.
     let number = last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x");
     if number || host.parse::<IpAddr>().is_ok() {
         return Some("names its host by number; use a name");

@@ -1,4 +1,5 @@
-//! Bodies: known values are substituted, texts that need outputs stay as they are, and ownership marks are added.
+//! Builds the bodies that steps write: substitutes known values, keeps texts that need outputs of other steps, and adds
+//! ownership marks.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,8 @@ use super::{
 };
 use crate::pointer;
 
-/// Renames a member to the spelling that the rest of the program uses.
+/// Renames a member that is written with other capitals (`Tags`) to `name`, also in the pointers of late texts. Does
+/// nothing if there is a member `name`.
 fn spell(members: &mut Map<String, Value>, name: &str, pointer: &str, filled: &mut Filled) {
     let other = members.keys().find(|key| *key != name && key.eq_ignore_ascii_case(name)).cloned();
     let Some(other) = other.filter(|_| !members.contains_key(name)) else { return };
@@ -26,16 +28,16 @@ fn spell(members: &mut Map<String, Value>, name: &str, pointer: &str, filled: &m
     filled.late = moved.collect();
 }
 
-/// What was found while a body was filled.
+/// What [`fill`] collects besides the JSON value.
 #[derive(Debug, Default)]
 pub(super) struct Filled {
-    /// Texts that need outputs, by pointer into the fields.
+    /// Texts that need outputs of other steps, by JSON pointer into the step's fields.
     pub(super) late: BTreeMap<String, String>,
-    /// Pointer and reason of each expression that failed.
+    /// JSON pointer and reason of each expression that failed.
     pub(super) faults: Vec<(String, String)>,
 }
 
-/// The ownership marks of a tenant.
+/// The ownership marks of a tenant, and the tags from its request.
 #[derive(Debug)]
 pub(super) struct Marks {
     pairs: [(&'static str, String); 3],
@@ -55,7 +57,8 @@ impl Marks {
     }
 }
 
-/// A node as JSON with every expression evaluated that can be; an absent node is an empty map.
+/// Converts a node to JSON and evaluates its expressions. Those that need outputs of other steps become null and are
+/// added to `filled.late`. An absent node becomes an empty map.
 pub(super) fn fill(node: Option<&Node>, pointer: &str, scope: &Scope, filled: &mut Filled) -> Value {
     let Some(node) = node else { return json!({}) };
     match &node.shape {
@@ -103,13 +106,13 @@ fn fill_key(text: &str, pointer: &str, scope: &Scope, filled: &mut Filled) -> St
     text.to_owned()
 }
 
-/// What an ARM resource has besides its own body.
+/// What [`complete`] needs to complete the body of an ARM resource.
 pub(super) struct Frame<'a> {
-    /// The row of its type, if there is one.
+    /// The row of the resource's type in the table of resource types, if it has one.
     pub(super) row: Option<&'a ResourceType>,
     /// The location that the blueprint gives; `None` means the stamp's.
     pub(super) location: Option<&'a str>,
-    /// The ownership marks.
+    /// The ownership marks that are added as tags.
     pub(super) marks: &'a Marks,
 }
 

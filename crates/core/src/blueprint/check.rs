@@ -15,7 +15,7 @@ use super::{
 };
 use crate::ids::{ApiVersion, segment_objection};
 
-/// The members of `tenant.`.
+/// The members of `tenant` that expressions can use.
 pub(super) const TENANT: [&str; 9] = [
     "id",
     "displayName",
@@ -27,12 +27,13 @@ pub(super) const TENANT: [&str; 9] = [
     SUSPENSION[0],
     SUSPENSION[1],
 ];
-/// Whether the tenant is suspended, and whether what costs money is stopped too: Booleans.
+/// The Boolean members of `tenant` about a suspension: whether the tenant is suspended, and whether resources that cost
+/// money are stopped too.
 pub(super) const SUSPENSION: [&str; 2] = ["suspended", "stopped"];
-/// Fields whose value has to be known before anything exists, because they make up identities.
+/// Fields whose value has to be known before anything exists, because names, ids and URLs are made from them.
 const EARLY_FIELDS: [&str; 7] = ["in", "name", "id", "location", "scope", "uniqueName", "apiVersion"];
 
-/// Checks a whole file.
+/// Checks a blueprint file, and adds what is wrong to `findings`.
 pub(super) fn check(file: &File, findings: &mut Findings) {
     let mut checker = Checker { file, findings, used: BTreeSet::new() };
     for node in file.values.values().chain(file.exports.values()) {
@@ -98,7 +99,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A condition decides about the structure of the plan, so it can't use steps.
+    /// Checks a `when`. It decides which steps a plan has, so it can't use outputs of steps.
     fn condition(&mut self, node: &Node) {
         let Some(text) = node.text() else { return };
         if expression::is_dynamic(text) {
@@ -184,8 +185,8 @@ impl Checker<'_> {
         }
     }
 
-    /// The resource of a check is the tenant's own or named in its stamp, so its id is an expression, perhaps followed
-    /// by whole segments.
+    /// Checks the `id` of a check. Its resource is the tenant's own or named in the stamp, so the id contains an
+    /// expression; all segments have to be valid.
     fn checked_id(&mut self, node: &Node) {
         let Some(pieces) = node.text().and_then(|text| expression::pieces(text).ok()) else { return };
         let filled: String = pieces
@@ -315,7 +316,8 @@ fn lists_itself(step: &Step) -> bool {
         || ["in", "of"].iter().any(|field| step.target(field) == Some(own))
 }
 
-/// Whether a text can be the name of a resource that a step creates: narrower than what foreign ids may contain.
+/// Whether a text can be the name of a resource that a step creates. Ids of existing resources may contain more
+/// characters ([`segment_objection`]).
 pub(super) fn is_resource_name(text: &str) -> bool {
     (1..=260).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')

@@ -25,107 +25,109 @@ pub enum Desired<T = Expr<String>, B = Template> {
     ServicePrincipal(ServicePrincipal<T, B>),
     /// A federated identity credential of an application.
     FederatedCredential(FederatedCredential<T, B>),
-    /// A verification that changes nothing.
+    /// A check of a resource's values that changes nothing.
     Check(ResourceCheck<B>),
-    /// The proof that only the tenant reaches what the other steps create.
+    /// The isolation check, which proves that only the tenant reaches what the other steps create.
     Isolation(IsolationProof<B>),
 }
 
-/// A step with everything evaluated.
+/// The desired state of one step with all expressions evaluated.
 pub type Rendered = Desired<String, Value>;
 
 /// A resource of Azure Resource Manager.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArmResource<B> {
-    /// Its id.
+    /// The resource's ARM id.
     pub id: ResourceId,
-    /// Its type, e.g. `Microsoft.Storage/storageAccounts`.
+    /// The resource's type, e.g. `Microsoft.Storage/storageAccounts`.
     pub resource_type: String,
-    /// The API version of its requests.
+    /// The API version of the requests that read, write and delete the resource.
     pub api_version: ApiVersion,
-    /// The body that is written.
+    /// The body of the request that writes the resource.
     pub body: B,
 }
 
 /// A change of a resource that another step creates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArmUpdate<B> {
-    /// The resource, with the whole merged body.
+    /// The resource of the other step, with that step's body and the body of the update merged.
     pub resource: ArmResource<B>,
-    /// The whole body that deletion puts back; without it, deletion leaves the resource to its own step.
+    /// The merged body that is written when this step is deleted. If `None`, deleting this step changes nothing: the
+    /// resource is left to the step that creates it.
     pub undo: Option<B>,
 }
 
-/// One principal, one role, one scope.
+/// A role assignment: one principal has one role at one scope.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RoleAssignment<T> {
-    /// The scope of the assignment.
+    /// The id of the resource at which, and below which, the role applies.
     pub scope: ResourceId,
-    /// The id of the role definition.
+    /// The ARM id of the role definition.
     pub role_definition_id: T,
-    /// The object id of the principal.
+    /// The object id of the principal in Entra.
     pub principal_id: T,
 }
 
 /// An Entra application.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EntraApplication<B> {
-    /// The alternate key by which it is found.
+    /// The application's `uniqueName`, the alternate key by which Microsoft Graph finds it.
     pub unique_name: String,
-    /// The body that is written.
+    /// The body of the request that writes the application.
     pub body: B,
 }
 
 /// The service principal of an application.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServicePrincipal<T, B> {
-    /// The application's client id.
+    /// The client id (`appId`) of the application.
     pub app_id: T,
-    /// The body that is written.
+    /// The body of the request that writes the service principal.
     pub body: B,
 }
 
 /// A federated identity credential of an application.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FederatedCredential<T, B> {
-    /// The application's object id.
+    /// The object id of the application.
     pub application: T,
-    /// Its name within the application.
+    /// The credential's name, which is unique within the application.
     pub name: String,
-    /// The body that is written.
+    /// The body of the request that writes the credential.
     pub body: B,
 }
 
-/// A verification of a resource.
+/// A check of a resource's values that changes nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourceCheck<B> {
     /// The resource that is read.
     pub id: ResourceId,
-    /// The API version of the request.
+    /// The API version of the request that reads the resource.
     pub api_version: ApiVersion,
-    /// JSON pointer to expected value, for each value that is compared.
+    /// The expected values: an object whose member names are JSON pointers into the resource.
     pub expect: B,
 }
 
-/// A proof of isolation.
+/// The isolation check of a tenant.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct IsolationProof<B> {
-    /// Whether evidence that can't be read is accepted (`accept: inconclusive`).
+    /// Whether the step becomes ready although some evidence could not be read (`accept: inconclusive`).
     pub accepts_inconclusive: bool,
-    /// The probe call; without it isolation is judged by settings alone.
+    /// The call to the tenant's service; if `None`, isolation is judged by settings alone.
     pub probe: Option<ProbeCall<B>>,
 }
 
-/// The call that tests isolation. Its members are texts; a value that is not a text counts as an empty one.
+/// The call to a tenant's service that tests isolation. `url`, `scope` and `client_id` have to be texts; another value
+/// counts as an empty text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProbeCall<B> {
-    /// The URL of the service.
+    /// The URL of the tenant's service.
     pub url: B,
-    /// The scope of the token.
+    /// The OAuth scope that the caller requests a token for.
     pub scope: B,
-    /// The client id of the application that calls.
+    /// The client id of the application that calls the service.
     pub client_id: B,
-    /// The request body.
+    /// The JSON body of the request; null is sent if it is `None`.
     pub body: Option<B>,
 }
 
@@ -149,9 +151,9 @@ impl Part for Value {
 
 /// Converts the parts of a step, each identified by its JSON pointer into the step's fields.
 pub(super) trait Fill<T, B> {
-    /// The converted text.
+    /// What a text is converted to.
     type Text;
-    /// The converted body.
+    /// What a body is converted to.
     type Body;
     /// Why a part can't be converted.
     type Error;
@@ -163,7 +165,7 @@ pub(super) trait Fill<T, B> {
 }
 
 impl<T, B> Desired<T, B> {
-    /// The kind of step.
+    /// The kind of the step that has this desired state.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Arm(_) => Kind::Arm,
@@ -177,8 +179,8 @@ impl<T, B> Desired<T, B> {
         }
     }
 
-    /// The Azure resource that the step reads or writes; `None` for a role assignment, which is identified by what it
-    /// grants, and for objects in Entra.
+    /// The Azure resource that the step reads or writes. `None` for a role assignment, which is identified by what it
+    /// grants, for objects in Entra, and for the isolation check.
     pub fn resource_id(&self) -> Option<&ResourceId> {
         match self {
             Self::Arm(resource) => Some(&resource.id),
@@ -192,7 +194,7 @@ impl<T, B> Desired<T, B> {
         }
     }
 
-    /// The body that the step writes, if it writes one.
+    /// The body that the blueprint gives for the step's object; `None` for kinds without a `body`.
     pub fn body(&self) -> Option<&B> {
         match self {
             Self::Arm(resource) => Some(&resource.body),
@@ -204,7 +206,7 @@ impl<T, B> Desired<T, B> {
         }
     }
 
-    /// Converts the parts of the step, in the order of their pointers within each kind.
+    /// Converts each text and body of the step, in the order of their JSON pointers.
     pub(super) fn fill<F: Fill<T, B>>(&self, fill: &mut F) -> Result<Desired<F::Text, F::Body>, F::Error> {
         Ok(match self {
             Self::Arm(resource) => Desired::Arm(resource.fill(fill)?),

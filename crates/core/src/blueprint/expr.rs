@@ -8,15 +8,15 @@ use serde_json::Value;
 
 use super::desired::Part;
 
-/// A value, or the blueprint's text that will yield it.
+/// A value, or the blueprint's text that yields the value when the step is rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expr<T> {
-    /// Known when the plan was made.
+    /// A value that was known when the plan was made.
     Known(T),
-    /// Needs outputs of other steps; the blueprint's own text.
+    /// The blueprint's text, which needs outputs of other steps.
     Late(String),
-    /// Known, but of a type that the field does not take. New plans have none, but documents of earlier versions may:
-    /// they are read, so that the tenant can be changed and deleted, and the step is refused when it is rendered.
+    /// A known value of a type that the field does not take. New plans have none, but documents of earlier versions
+    /// may. Such a document can be read, so that the tenant can be changed and deleted; rendering the step is an error.
     Unfit(Value),
 }
 
@@ -26,7 +26,7 @@ impl<T> Expr<T> {
         if let Self::Known(value) = self { Some(value) } else { None }
     }
 
-    /// The text that has to be evaluated, if it is not.
+    /// The text that has to be evaluated, if the value is not known.
     pub fn late(&self) -> Option<&str> {
         if let Self::Late(text) = self { Some(text) } else { None }
     }
@@ -52,7 +52,8 @@ pub struct Template {
 }
 
 impl Template {
-    /// A value with late parts; a text whose pointer leads nowhere can't be rendered.
+    /// A value whose parts at these JSON pointers are evaluated later. A pointer that the value does not have is an
+    /// error when the step is rendered.
     pub fn new(value: Value, late: BTreeMap<String, String>) -> Self {
         Self { value, late }
     }
@@ -67,7 +68,7 @@ impl Template {
         &self.late
     }
 
-    /// What is at a pointer: the value, and the text that is to be evaluated there.
+    /// The value at a JSON pointer, and the text that is evaluated later at this pointer, if there are any.
     pub(super) fn at(&self, pointer: &str) -> (Option<&Value>, Option<&str>) {
         (self.value.pointer(pointer), self.late.get(pointer).map(String::as_str))
     }

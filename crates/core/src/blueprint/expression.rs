@@ -21,11 +21,12 @@ use super::scope::Scope;
 const FUEL: u64 = 20_000;
 /// The largest result of one expression, in bytes of JSON.
 const MAX_YIELD: usize = 256 << 10;
-/// What each evaluation costs besides its result, so that very many small ones are limited too.
+/// Bytes that each evaluation adds to its scope's total besides its result, so that very many small results are limited
+/// too.
 const EVALUATION: usize = 64;
-/// How many compiled expressions a thread caches: those of a dozen blueprints.
+/// How many compiled expressions a thread caches; enough for about a dozen blueprints.
 const MAX_KEPT: usize = 1_000;
-/// The longest expression in bytes: limits the nesting to what a small stack can hold.
+/// The longest expression, in bytes. Limits the nesting of an expression to what a small stack can hold.
 const MAX_LENGTH: usize = 2_000;
 
 /// The filters that expressions may use.
@@ -34,12 +35,12 @@ pub(super) const FILTERS: [&str; 11] =
 /// The tests (`x is ...`) that expressions may use.
 pub(super) const TESTS: [&str; 6] = ["defined", "undefined", "none", "string", "number", "in"];
 
-/// A part of a text.
+/// A part of a text that may contain expressions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
-    /// Literal text.
+    /// Text that is not in braces.
     Literal(&'a str),
-    /// The inside of `{{ }}`.
+    /// An expression, without the `{{ }}` around it.
     Expression(&'a str),
 }
 
@@ -148,7 +149,7 @@ pub(super) fn evaluate(expression: &str, scope: &Scope) -> Result<Value, String>
     if value.is_undefined() {
         return Err(format!("`{expression}` has no value"));
     }
-    // A repeated list is generated while it is read, so the limit is checked by writing it.
+    // The evaluator generates a repeated list only while it is read, so the size is limited while the value is written.
     let mut room = Room(MAX_YIELD);
     let fits = serde_json::to_writer(&mut room, &value);
     let value = fits.and_then(|()| serde_json::to_value(&value));
@@ -157,7 +158,7 @@ pub(super) fn evaluate(expression: &str, scope: &Scope) -> Result<Value, String>
     Ok(value)
 }
 
-/// Counts written bytes against a limit.
+/// A writer that keeps nothing and fails after this many bytes.
 struct Room(usize);
 
 impl io::Write for Room {
@@ -172,14 +173,15 @@ impl io::Write for Room {
     }
 }
 
-/// A compiled expression.
+/// A compiled expression, and the names that it uses, once they are needed.
 struct Compiled {
     expression: Expression<'static, 'static>,
     references: OnceCell<Result<BTreeSet<String>, String>>,
 }
 
 thread_local! {
-    /// A blueprint has the same few expressions for every tenant, and compiling one costs more than evaluating it.
+    /// Caches compiled expressions by their text. A blueprint has the same few expressions for every tenant, and
+    /// compiling one costs more than evaluating it.
     static COMPILED: RefCell<BTreeMap<String, Rc<Compiled>>> = const { RefCell::new(BTreeMap::new()) };
 }
 
@@ -243,7 +245,7 @@ fn environment() -> &'static Environment<'static> {
     })
 }
 
-/// Checks filters and tests now, because the evaluator resolves them only at run time.
+/// Reports the first filter or test that does not exist. The evaluator would report it only at run time.
 fn unknown_identifiers(expression: &str) -> Result<(), String> {
     let tokens = tokens(expression);
     for (at, token) in tokens.iter().enumerate() {
@@ -259,7 +261,8 @@ fn unknown_identifiers(expression: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Words and single characters of an expression, without quoted texts. A word after a dot is not a keyword.
+/// Splits an expression into words and single characters, without quoted texts. A dotted name is one word, so that a
+/// member `is` is not the keyword.
 fn tokens(expression: &str) -> Vec<String> {
     let (mut tokens, mut quote, mut token, mut escaped) = (Vec::new(), None, String::new(), false);
     for c in expression.chars() {

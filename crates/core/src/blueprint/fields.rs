@@ -25,15 +25,15 @@ use super::{
 };
 use crate::ids::StepName;
 
-/// The only value of `accept`.
+/// The only value of the field `accept` of an isolation step.
 const INCONCLUSIVE: &str = "inconclusive";
 
 /// A field that does not fit the kind of its step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct BadField {
-    /// Its name.
+    /// The field's name, or the JSON pointer of a late part.
     pub name: String,
-    /// What is wrong with it; `None` if it is missing or not a text.
+    /// What is wrong with the field; `None` if it is missing or not a text.
     pub why: Option<String>,
 }
 
@@ -48,49 +48,49 @@ impl fmt::Display for BadField {
 }
 
 impl BadField {
-    /// A text that is missing, empty or of another type.
+    /// The error for a text field that is missing, empty or of another type.
     pub(super) fn no_text(name: &str) -> Self {
         Self { name: name.to_owned(), why: None }
     }
 
-    /// A pointer to a late part that does not exist.
+    /// The error for a late part whose JSON pointer the fields do not have.
     pub(super) fn no_such_pointer(pointer: &str) -> Self {
         Self::new(pointer, "the fields have no such pointer")
     }
 
-    /// The text in that field, empty if there is none.
+    /// The text that `fields` has in this field; empty if it has none.
     pub(super) fn written<'a>(&self, fields: &'a Value) -> &'a str {
         fields.get(&self.name).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// A field that violates its grammar.
+    /// The error for a field with an invalid value.
     pub(crate) fn new(name: &str, why: impl fmt::Display) -> Self {
         Self { name: name.to_owned(), why: Some(why.to_string()) }
     }
 }
 
-/// A text field of a step.
+/// The value of a text field of a step.
 ///
 /// # Errors
-/// It is missing, empty or of another type.
+/// The field is missing, empty or of another type.
 pub(crate) fn text<'a>(fields: &'a Value, name: &str) -> Result<&'a str, BadField> {
     let text = fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     text.ok_or_else(|| BadField::no_text(name))
 }
 
-/// A text field with a grammar: an id, a version.
+/// The value of a text field with a grammar, such as an id or a version.
 ///
 /// # Errors
-/// It is missing or violates the grammar.
+/// The field is missing or violates the grammar.
 pub(crate) fn parsed<T: FromStr<Err: fmt::Display>>(fields: &Value, name: &str) -> Result<T, BadField> {
     text(fields, name)?.parse().map_err(|why| BadField::new(name, why))
 }
 
-/// The fields of a step, with the late texts. Bodies are moved out of them, because they are large.
+/// The fields of a step as stored, with the late texts. Reading a body moves it out of `fields`, because it is large.
 struct Stored<'a> {
     fields: Value,
     late: &'a BTreeMap<String, String>,
-    /// Whether a value that is not a text is kept as it is.
+    /// Whether a value that should be a text and is not is kept ([`Expr::Unfit`]) rather than an error.
     lenient: bool,
 }
 
@@ -160,7 +160,7 @@ impl Stored<'_> {
 }
 
 impl Desired {
-    /// The step that these fields describe; where a field is null, `late` has its text by JSON pointer.
+    /// The desired state that these fields describe; where a field is null, `late` has its text by JSON pointer.
     ///
     /// # Errors
     /// [`BadField`]: a field that the kind needs is missing or invalid.
@@ -236,7 +236,7 @@ impl Fill<Expr<String>, Template> for Late {
 }
 
 impl<T: Part, B: Part> Desired<T, B> {
-    /// The fields as JSON; late parts are null.
+    /// The fields as JSON, in the form that documents store; late parts are null.
     pub fn to_json(&self) -> Value {
         let mut fields = Map::new();
         let mut set =
@@ -299,7 +299,7 @@ fn as_text(text: &str) -> Cow<'static, Value> {
     Cow::Owned(Value::String(text.to_owned()))
 }
 
-/// The stored layout of a planned step.
+/// A planned step as documents store it.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredStep {
     kind: Kind,
@@ -337,7 +337,7 @@ impl TryFrom<StoredStep> for PlannedStep {
 
     fn try_from(stored: StoredStep) -> Result<Self, BadField> {
         let StoredStep { kind, needs, fields, late, outputs, digest } = stored;
-        // In a document a text may be a value that only an earlier version accepted.
+        // A document of an earlier version may have another type of value where a text is required now.
         let desired = Desired::of(kind, Stored { fields, late: &late, lenient: true })?;
         Ok(Self { desired, needs, outputs, digest })
     }

@@ -12,12 +12,12 @@ use crate::ids::StepName;
 
 /// The schema that this version reads.
 pub(super) const SCHEMA: &str = "tenantry.blueprint/1";
-/// The most steps of a blueprint.
+/// The maximum number of steps of a blueprint.
 pub(super) const MAX_STEPS: usize = 500;
-/// The most parameters, values or exports of a blueprint.
+/// The maximum number of parameters, of values and of exports of a blueprint.
 const MAX_NAMES: usize = 200;
 
-/// A blueprint file.
+/// The content of a blueprint file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct File {
     pub(super) name: String,
@@ -26,44 +26,44 @@ pub(super) struct File {
     pub(super) tiers: Vec<String>,
     pub(super) parameters: BTreeMap<String, (Position, Parameter)>,
     pub(super) values: BTreeMap<String, Node>,
-    /// In the order of the file.
+    /// The valid steps, in the order of the file.
     pub(super) steps: Vec<Step>,
     /// The names of all steps, also of invalid ones.
     pub(super) step_names: BTreeSet<String>,
     pub(super) exports: BTreeMap<String, Node>,
 }
 
-/// One step of the file.
+/// One step of a blueprint file.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
     pub(super) name: StepName,
     pub(super) position: Position,
     pub(super) kind: Kind,
     pub(super) needs: Vec<(String, Position)>,
-    /// The keys of its kind, and `when`.
+    /// The values of the keys of the step's kind, and of `when`.
     pub(super) keys: BTreeMap<String, Node>,
     pub(super) outputs: BTreeMap<String, String>,
 }
 
 impl File {
-    /// A step by name.
+    /// The step with this name, if the file has it and it is valid.
     pub(super) fn step(&self, name: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.name.as_str() == name)
     }
 }
 
 impl Step {
-    /// The text of a field, if it has one.
+    /// The value of a key, if the step has the key and its value is a text.
     pub(super) fn text(&self, field: &str) -> Option<&str> {
         self.keys.get(field).and_then(Node::text)
     }
 
-    /// The step that a field names, if its value is a step's name rather than an expression or an id.
+    /// The name of the step that a key such as `in` or `of` refers to; `None` if its value is an expression or an id.
     pub(super) fn target(&self, field: &str) -> Option<&str> {
         self.text(field).filter(|text| text.parse::<StepName>().is_ok())
     }
 
-    /// Outputs that exist without being declared.
+    /// The outputs that a step of this kind has without declaring them.
     pub(super) fn own_outputs(&self) -> &'static [&'static str] {
         match self.kind {
             Kind::Arm | Kind::ArmUpdate => &["id", "name"],
@@ -93,7 +93,7 @@ const TOP: [&str; 9] =
     ["blueprint", "version", "schema", "description", "tiers", "parameters", "values", "steps", "exports"];
 const COMMON: [&str; 5] = ["kind", "description", "when", "needs", "outputs"];
 
-/// Reads the structure; invalid parts are left out, with a finding.
+/// Reads the structure of a blueprint from its YAML tree. Each invalid part is left out, with a finding.
 pub(super) fn read(root: &Node, findings: &mut Findings) -> File {
     let mut file = File::default();
     let Some(entries) = entries(root, "a blueprint", findings) else { return file };
@@ -194,7 +194,7 @@ fn step(key: &Key, node: &Node, findings: &mut Findings) -> Option<Step> {
     })
 }
 
-/// Bodies are maps, all other fields are texts.
+/// Checks the types of a step's fields: bodies, `expect` and `probe` are maps, all other fields are texts.
 fn fields_have_types(entries: &[(Key, Node)], allowed: &[&str], findings: &mut Findings) {
     for (key, node) in entries {
         let desired = match key.text.as_str() {
@@ -260,7 +260,7 @@ fn outputs(node: Option<&Node>, kind: Kind, findings: &mut Findings) -> BTreeMap
     outputs
 }
 
-/// The entries of a map, or a finding that it is not a map.
+/// The entries of a map; if the node is not a map, adds a finding and returns `None`.
 pub(super) fn entries<'a>(node: &'a Node, what: &str, findings: &mut Findings) -> Option<&'a [(Key, Node)]> {
     if node.map().is_none() {
         findings.error(node.position, "wrong-type", format!("{what} is a map, not {}", node.what()));
@@ -280,7 +280,7 @@ fn section<'a>(root: &'a Node, name: &str, findings: &mut Findings) -> &'a [(Key
     written
 }
 
-/// Adds findings for keys that are not allowed.
+/// Adds a finding for each key that is not in `allowed`; `what` names the map in the message.
 pub(super) fn only(entries: &[(Key, Node)], allowed: &[&str], what: &str, findings: &mut Findings) {
     for (key, _) in entries.iter().filter(|(key, _)| !allowed.contains(&key.text.as_str())) {
         let name = key.text.as_str();
@@ -347,7 +347,7 @@ fn slug(
     }
 }
 
-/// A list of slugs such as tiers.
+/// Reads a list of slugs (`a-z`, `0-9`, hyphens) such as tiers. Invalid ones are left out, with a finding.
 pub(super) fn slugs(node: Option<&Node>, what: &str, findings: &mut Findings) -> Vec<String> {
     let Some(node) = node else { return Vec::new() };
     let Some(items) = node.list().filter(|items| !items.is_empty()) else {

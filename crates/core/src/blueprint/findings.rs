@@ -26,17 +26,17 @@ impl fmt::Display for Severity {
 /// One finding about a blueprint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// The line, counted from 1.
+    /// The line in the blueprint's text, counted from 1.
     pub line: u32,
     /// The column in characters, counted from 1.
     pub column: u32,
-    /// The severity.
+    /// Whether the finding makes the blueprint unusable.
     pub severity: Severity,
     /// The code of the finding, in kebab case; stable, so that tools can rely on it.
     pub code: &'static str,
     /// What is wrong.
     pub message: String,
-    /// What to do about it.
+    /// What to do about the finding; `None` if that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
@@ -106,7 +106,7 @@ impl Findings {
     }
 }
 
-/// "did you mean `x`?" for the nearest candidate, or nothing if none is near.
+/// The hint "did you mean `x`?" with the candidate that is nearest to `name`; empty if none is near.
 pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let lower = name.to_lowercase();
     let reach = (name.chars().count() / 3).clamp(1, 3);
@@ -119,7 +119,7 @@ pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
         .unwrap_or_default()
 }
 
-/// Edit distance in which a swap of two neighbouring characters counts as one change.
+/// The edit distance of two texts' first 64 characters, in which a swap of two neighbouring characters is one change.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
     let mut rows = vec![vec![0usize; b.len() + 1]; a.len() + 1];

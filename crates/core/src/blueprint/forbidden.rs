@@ -1,11 +1,11 @@
-//! Resource types that the generic kinds of step never create: they give power over others, or run code with the rights
-//! of their creator.
+//! Resource types that steps of kind `arm` and `arm-update` never write: such resources give power over other tenants
+//! or the subscription, or run code with the rights of their creator.
 //!
 //! Sources: Microsoft, "Azure resource providers and types", and the documentation of each provider.
 
 use crate::ids::ResourceId;
 
-/// Prefixes of types, by segments, and why they are refused. Compared without case.
+/// Prefixes of refused resource types, and why they are refused. Compared segment by segment, without case.
 const FORBIDDEN: [(&str, &str); 22] = [
     ("Microsoft.Authorization", "it grants power; a role is granted by a step of kind `role-assignment`"),
     ("Microsoft.ManagedServices", "it lets another directory manage this one's subscription"),
@@ -30,11 +30,11 @@ const FORBIDDEN: [(&str, &str); 22] = [
     ("Microsoft.KeyVault/vaults/secrets", "it would put a secret into the blueprint"),
     ("Microsoft.DevTestLab", "it runs code in machines"),
 ];
-/// Of this provider only resource groups are created: deployments, stacks, scripts and template specs run templates or
-/// code, and its tags resource would forge ownership marks.
+/// Of this provider's types only resource groups are allowed: deployments, stacks, scripts and template specs run
+/// templates or code, and the tags resource can forge ownership marks.
 const RESOURCES: &str = "Microsoft.Resources";
 
-/// Why a generic step does not create a type, or `None` if it does.
+/// Why an `arm` or `arm-update` step may not write a resource of the type `of`, or `None` if it may.
 pub(super) fn objection(of: &str) -> Option<&'static str> {
     let segments: Vec<&str> = of.split('/').collect();
     let begins = |known: &str| {
@@ -45,7 +45,7 @@ pub(super) fn objection(of: &str) -> Option<&'static str> {
         let groups = segments.len() == 2 && segments[1].eq_ignore_ascii_case("resourceGroups");
         return (!groups).then_some("it carries out templates or code, or forges marks of ownership");
     }
-    // Segments with a meaning of their own in an id: a type with one would be another type in disguise.
+    // These segments have a meaning in ids: a type with one of them would yield the id of another type.
     let is_disguise =
         |segment: &&str| ["providers", "subscriptions"].iter().any(|w| w.eq_ignore_ascii_case(segment));
     if segments.iter().any(is_disguise) {
@@ -54,7 +54,8 @@ pub(super) fn objection(of: &str) -> Option<&'static str> {
     FORBIDDEN.iter().find(|(known, _)| begins(known)).map(|(_, why)| *why)
 }
 
-/// Why a generic step does not create a resource with this id, by any of the types in it.
+/// Why an `arm` or `arm-update` step may not write the resource with this id, by any of the types in the id; `None` if
+/// it may.
 pub(super) fn objection_to(id: &ResourceId) -> Option<&'static str> {
     id.types().iter().find_map(|of| objection(of))
 }

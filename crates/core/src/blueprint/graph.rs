@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The dependencies of each member. A dependency that is not a member is ignored.
 pub(super) type Needs<T> = BTreeMap<T, BTreeSet<T>>;
 
-/// The members in topological order, ties in the order of names; members of a cycle are left out.
+/// The members in topological order, ties in the order of names. Members of a cycle, and those that depend on one, are
+/// left out.
 pub(super) fn order<T: Ord + Clone>(needs: &Needs<T>) -> Vec<T> {
     let mut left: BTreeMap<&T, usize> = BTreeMap::new();
     let mut expected_by: BTreeMap<&T, Vec<&T>> = BTreeMap::new();
@@ -33,7 +34,7 @@ pub(super) fn order<T: Ord + Clone>(needs: &Needs<T>) -> Vec<T> {
     order
 }
 
-/// The number of members on the longest path; 0 for an empty graph.
+/// The number of members on the longest path of dependencies; 0 for an empty graph.
 pub(super) fn depth<T: Ord + Clone>(needs: &Needs<T>) -> usize {
     let mut levels: BTreeMap<T, usize> = BTreeMap::new();
     for member in order(needs) {

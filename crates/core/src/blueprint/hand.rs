@@ -1,10 +1,10 @@
-//! What a tenant's requests may be about: its own resources, and those that its stamp names.
+//! Which resources a tenant's plan and requests may name: the tenant's own, and those that its stamp names.
 
 use serde_json::Value;
 
 use crate::ids::ResourceId;
 
-/// The ids that a tenant's requests may use.
+/// The ids of the resources that a tenant's plan and requests may name.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AtHand {
     own: Vec<ResourceId>,
@@ -39,23 +39,24 @@ impl AtHand {
         }
     }
 
-    /// Whether it is one of the tenant's own resources, or below one.
+    /// Whether `id` is one of the tenant's own resources, or below one.
     pub(super) fn is_own(&self, id: &ResourceId) -> bool {
         self.own.iter().any(|own| own.holds(id))
     }
 
-    /// Whether it is one of the tenant's own resources, or named in the stamp. A resource below a named one is not
+    /// Whether `id` is one of the tenant's own resources, or named in the stamp. A resource below a named one is not
     /// included: it may be another tenant's, because pooled tenants share a group and a workspace.
     pub(super) fn names(&self, id: &ResourceId) -> bool {
         self.own.iter().chain(&self.stamp).any(|known| known == id)
     }
 
-    /// Whether it may be read for this tenant.
+    /// Whether the resource may be read for this tenant: it is the tenant's own, below one of those, or named in the
+    /// stamp.
     pub(super) fn may_be_read(&self, id: &ResourceId) -> bool {
         self.is_own(id) || self.names(id)
     }
 
-    /// Whether it is in a subscription other than the stamp's.
+    /// Whether `id` is in a subscription that the stamp does not name.
     pub(super) fn is_foreign(&self, id: &ResourceId) -> bool {
         let known = |one: &str| self.subscriptions.iter().any(|known| known.eq_ignore_ascii_case(one));
         id.subscription().is_some_and(|one| !self.subscriptions.is_empty() && !known(one))

@@ -15,18 +15,18 @@ use super::{
 };
 use crate::ids::{BadId, ResourceId, StepName};
 
-/// What identities are made from.
+/// What the names and ids of one tenant's objects are derived from.
 pub(super) struct Identities<'a> {
     pub(super) plan_context: &'a PlanContext,
     pub(super) scope: &'a Scope,
-    /// The identities of the preceding steps.
+    /// The `id` and `name` of each preceding step that has them.
     pub(super) known: &'a BTreeMap<StepName, Outputs>,
 }
 
 impl Identities<'_> {
-    /// `id` and `name` of an arm step; empty for other kinds.
+    /// The `id` and `name` of an `arm` step, or of the step that an `arm-update` changes; empty for other kinds.
     ///
-    /// Errors: the invalid field, and why.
+    /// Errors: the name of the invalid field, and why it is invalid.
     pub(super) fn of(&self, step: &Step) -> Result<Outputs, (&'static str, String)> {
         match step.kind {
             Kind::Arm => {
@@ -47,12 +47,12 @@ impl Identities<'_> {
         }
     }
 
-    /// The unique name of an Entra application: as given, or derived.
+    /// The `uniqueName` of an Entra application: as the blueprint gives it, or derived.
     pub(super) fn application_name(&self, step: &Step) -> Result<String, String> {
         self.name(step, "uniqueName", &names::APPLICATION, "entra-application")
     }
 
-    /// The name of a federated credential: as given, or derived.
+    /// The name of a federated credential: as the blueprint gives it, or derived.
     pub(super) fn credential_name(&self, step: &Step) -> Result<String, String> {
         self.name(step, "name", &names::CREDENTIAL, "federated-credential")
     }
@@ -124,7 +124,7 @@ impl Identities<'_> {
         if parent.group().is_none() && parent.types().is_empty() {
             return Err(format!("`{written}` is no id of a resource group or resource"));
         }
-        // So a request can't lead to another tenant's resources.
+        // Otherwise a request could create resources below another tenant's resource.
         let own = self.known.values().filter_map(|known| known.get("id")?.as_str()?.parse().ok());
         if !AtHand::new(own, &self.plan_context.stamp).names(&parent) {
             return Err(format!("`{written}` is neither this tenant's nor named in its stamp"));

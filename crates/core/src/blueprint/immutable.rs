@@ -6,8 +6,8 @@ use super::{
     expr::Template,
 };
 
-/// Pointers into the fields at which two desired states of a step differ and the value can't change; an empty pointer
-/// if the kind itself differs.
+/// JSON pointers into the fields at which two desired states of a step differ and the value can't change; an empty
+/// pointer if the kind of the step differs.
 pub(super) fn changes(old: &Desired, new: &Desired) -> Vec<String> {
     use Desired as D;
     let changed: Vec<(&str, bool)> = match (old, new) {
@@ -29,7 +29,8 @@ pub(super) fn changes(old: &Desired, new: &Desired) -> Vec<String> {
     changed.into_iter().filter(|(_, changed)| *changed).map(|(pointer, _)| pointer.to_owned()).collect()
 }
 
-/// Ids are compared with case: another spelling is another URL.
+/// JSON pointers at which a resource's id or immutable members differ. Ids are compared with case, because another
+/// spelling is another URL.
 fn of_resource(old: &ArmResource<Template>, new: &ArmResource<Template>) -> Vec<String> {
     let fixed = ResourceType::find(&new.resource_type).map_or(&[][..], |row| row.immutable);
     let bodies = fixed.iter().filter(|pointer| old.body.at(pointer) != new.body.at(pointer));

@@ -1,5 +1,5 @@
-//! Applies the rules to planned steps, to rendered ones, and to each request just before it is sent: the same rule each
-//! time, so that a value that becomes known late is judged like an early one.
+//! Applies the rules to planned steps, to rendered steps, and to each request just before it is sent. The rules are the
+//! same each time, so that a value that becomes known late is judged like an early one.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,8 @@ use crate::{
     ids::{ResourceId, segment_objection},
 };
 
-/// Objections to a step; `hand` has the ids that its tenant may use. Values that are not known yet are null.
+/// The objections to a step; `hand` has the ids that the step's tenant may use. Values that are not known yet are null,
+/// and are judged when the step is rendered.
 pub(super) fn step<T: Part, B: Part>(step: &Desired<T, B>, hand: &AtHand) -> Vec<Objection> {
     let mut objections = Vec::new();
     match step {
@@ -41,7 +42,8 @@ pub(super) fn step<T: Part, B: Part>(step: &Desired<T, B>, hand: &AtHand) -> Vec
     objections
 }
 
-/// Objections to fields that do not fit their kind: the misfit itself, and the rules that hold for all fields.
+/// The objections to a step with a field that does not fit its kind: an objection to this field, and those of the rules
+/// for all fields.
 pub(super) fn unfit(kind: Kind, fields: &Value, bad: &BadField, hand: &AtHand) -> Vec<Objection> {
     let text = bad.written(fields);
     let of_id = match (kind, bad.name.as_str()) {
@@ -57,7 +59,7 @@ pub(super) fn unfit(kind: Kind, fields: &Value, bad: &BadField, hand: &AtHand) -
     objections
 }
 
-/// Judges the body that is written to a resource, and the one that is put back.
+/// Judges a resource that a step writes: its id, the ids that its body and the body of an undo name, and its location.
 fn written<B: Part>(
     resource: &ArmResource<B>,
     undo: Option<&B>,
@@ -82,8 +84,8 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Why a request must not be sent, or `None` if it may be. `about` is the resource in its path, `writes` whether it
-    /// changes something.
+    /// Why a request must not be sent, or `None` if it may be. `about` is the resource in the request's path; `writes`
+    /// says whether the request changes something.
     pub fn objection(
         &self,
         about: Option<&ResourceId>,
@@ -122,7 +124,7 @@ impl Guard {
             }),
             (Kind::Check, _) => (writes || !self.hand.may_be_read(id)).then(|| not_at_hand(id.as_str())),
             (Kind::RoleAssignment | Kind::Arm | Kind::ArmUpdate, false) => None,
-            // These kinds send requests to Graph only.
+            // The Entra kinds send requests to Microsoft Graph only, and a step of kind `isolation` sends none.
             (
                 Kind::EntraApplication | Kind::ServicePrincipal | Kind::FederatedCredential | Kind::Isolation,
                 _,
@@ -153,8 +155,8 @@ fn read(text: &str, hand: &AtHand) -> Option<Objection> {
     }
 }
 
-/// Judges the ids of other resources that a body names and that need a right there: each has to be the tenant's or
-/// named in its stamp, or a request could use another tenant's identity, storage or network.
+/// Judges the ids of other resources that bodies name and that the sender needs a right on. Each has to be the tenant's
+/// own or named in its stamp; otherwise a request could use another tenant's identity, storage or network.
 fn links<'a>(of: &str, bodies: impl IntoIterator<Item = &'a Value>, hand: &AtHand) -> Vec<Objection> {
     let row = ResourceType::find(of);
     let mut named = Vec::new();
@@ -207,10 +209,10 @@ fn location(body: &Value) -> Option<Objection> {
     Some(bad_id(written, &format!("a location {why}")))
 }
 
-/// Collects the objections to a value and everything in it.
+/// Adds the objections to a member's value, and to all values in it.
 pub(super) fn value(name: &str, value_of_it: &Value, objections: &mut Vec<Objection>) {
     objections.extend(secret(name, value_of_it));
-    // Texts that describe the tenant to people are displayed, never followed.
+    // These texts describe the tenant to people. They are displayed and never fetched, so they may contain any URL.
     let about_oneself = ["tags", "displayName", "friendlyName", "description"];
     let is_free = about_oneself.iter().any(|free| free.eq_ignore_ascii_case(name));
     if !is_free {
@@ -276,7 +278,7 @@ fn not_at_hand(text: &str) -> Objection {
     Objection { code: "id-outside-tenant", message, hint: "" }
 }
 
-/// A request's text, in the form in which a message may repeat it.
+/// A text from a request as a message may repeat it: without control characters, at most 200 characters.
 fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }

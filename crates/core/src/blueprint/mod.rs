@@ -2,9 +2,9 @@
 //!
 //! Pure: no I/O, no clock. A file passes `tree` (YAML with positions), `file` (structure), `check` and `rules` (all
 //! findings at once). For each tenant `planner` makes a [`Plan`]: `identity` fixes names and ids, `body` substitutes
-//! what is known, `expression` and `scope` evaluate `{{ }}`. A plan leaves no decisions open. The desired state of a
-//! step has a type for each kind (`desired`); its parts that are known late are in `expr` and are evaluated in
-//! `render`. `fields` is the JSON form of steps in documents.
+//! known values, `expression` and `scope` evaluate `{{ }}`. `desired` has the desired state of a step, as one type for
+//! each kind of step. Parts of it that only Azure knows (`expr`) are evaluated when the step is rendered (`render`).
+//! `fields` is the JSON form of steps in documents.
 
 mod address;
 mod body;
@@ -61,72 +61,74 @@ use crate::ids::{StepName, TenantId, sha256_hex};
 /// The resource type of role assignments.
 const ROLE_ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
 
-/// Why a generic step does not create a resource of this type, or `None` if it does.
+/// Why a step of kind `arm` or `arm-update` may not write a resource of the type `of`, or `None` if it may.
 pub fn forbidden_type(of: &str) -> Option<&'static str> {
     forbidden::objection(of)
 }
 
-/// The blueprint that is used when none is given.
+/// The text of `blueprints/secure-ai-service.yaml`, the blueprint that is used if none is given.
 pub const DEFAULT: &str = include_str!("../../../../blueprints/secure-ai-service.yaml");
 
 /// A checked blueprint.
 #[derive(Debug, Clone)]
 pub struct Blueprint {
     file: Arc<file::File>,
-    /// What each step needs, for any tenant.
+    /// The steps that each step needs, before `when` leaves any step out.
     needs: graph::Needs<String>,
     digest: String,
-    /// The text that it was read from.
+    /// The YAML text that the blueprint was read from.
     source: Arc<str>,
 }
 
 /// A blueprint without errors, and its warnings.
 #[derive(Debug, Clone)]
 pub struct Checked {
-    /// The blueprint.
+    /// The blueprint, which has no errors.
     pub blueprint: Blueprint,
     /// Warnings, in the order of the file.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// The tenant that a plan is made for.
+/// What a plan is made from besides the blueprint: the tenant, its parameters and its stamp.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanContext {
-    /// The deployment of tenantry, part of every name and mark.
+    /// The name of the tenantry deployment; part of every derived name and ownership mark.
     pub deployment: String,
-    /// The tenant.
+    /// The id of the tenant that the plan is for.
     pub tenant_id: TenantId,
     /// The tenant's incarnation, counted from 1.
     pub incarnation: u32,
-    /// The tier.
+    /// The tier that the tenant has bought; the blueprint has to serve it.
     pub tier: String,
-    /// The members of `tenant.`: `displayName`, `region`, `homeTenantId`, `adminContact`, `tags`; `id` and `tier` are
-    /// set from the members above, and absent ones are null.
+    /// The members of `tenant` in expressions: `displayName`, `region`, `homeTenantId`, `adminContact`, `tags`,
+    /// `suspended`, `stopped`. Absent members are null, the last two false. `id` and `tier` are set from the fields
+    /// above.
     pub tenant: Value,
-    /// The parameters of the request.
+    /// The parameters as the request gives them, without defaults.
     pub parameters: Map<String, Value>,
-    /// The stamp: subscription, region, network, shared resources.
+    /// The stamp in which the tenant is placed: subscription, region, network, shared resources.
     pub stamp: Value,
 }
 
-/// Why a tenant can't be planned.
+/// One reason why a plan can't be made, or why the uses of a blueprint can't be derived.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Fault {
-    /// JSON pointer into the request, e.g. `/spec/parameters/instanceType`.
+    /// JSON pointer into the request, e.g. `/spec/parameters/instanceType`. A fault of [`Blueprint::uses`] points into
+    /// the blueprint (`/steps/grant/role`) or is `/tiers`.
     pub pointer: String,
     /// The code of the fault, in kebab case; stable.
     pub code: &'static str,
-    /// What is wrong.
+    /// What is wrong, as a sentence for people.
     pub message: String,
 }
 
 impl Blueprint {
-    /// Reads and checks a file: everything that can be known to be wrong without a tenant.
+    /// Reads and checks the text of a blueprint, and reports everything that is wrong for any tenant.
     ///
     /// # Guarantees
     /// - All findings are reported together, each with its line and column, a stable code and, if known, a hint.
-    /// - A blueprint without errors can be planned for every tenant whose parameters its rules accept, except for
-    ///   values that only an expression of the request yields; those are faults of the plan, reported before anything
+    /// - A blueprint without errors can be planned for every tenant with valid parameters. The exception is an
+    ///   expression whose value depends on the request and violates a rule: [`Self::plan`] reports it, before anything
     ///   is created.
     /// - Equal texts have equal digests; a tenant is pinned to the digest.
     ///
@@ -134,8 +136,9 @@ impl Blueprint {
     /// All findings, warnings included, in the order of the file; at least one is an error.
     ///
     /// # Caveats
-    /// A text that an earlier version accepted may fail here, because rules are added. Tenants that are pinned to such
-    /// a text are read without these rules ([`Self::read_again`]), so that they can still be suspended and deleted.
+    /// A text that an earlier version of this program accepted may fail here, because versions add rules. The
+    /// blueprints of existing tenants are read with [`Self::read_again`], which skips these rules, so that the tenants
+    /// can still be suspended and deleted.
     ///
     /// # Example
     /// ```
@@ -160,11 +163,11 @@ impl Blueprint {
         Self::made(text, file, findings)
     }
 
-    /// Reads a text that was checked before, perhaps by an earlier version of this program. Rules that were added since
-    /// are not applied, so that a tenant of it can still be suspended. Its requests are judged by today's rules when
-    /// they are planned.
+    /// Reads a blueprint's text that was checked before, perhaps by an earlier version of this program. The security
+    /// rules (`rules`) are skipped, so that a tenant whose blueprint violates a newer rule can still be suspended.
+    /// Plans that are made from the blueprint are judged by the current rules.
     ///
-    /// Errors: every finding that makes the text unusable.
+    /// Errors: all findings, if at least one of them is an error.
     pub fn read_again(text: &str) -> Result<Self, Vec<Diagnostic>> {
         let mut findings = findings::Findings::default();
         let file = tree::read(text, &mut findings).map(|root| {
@@ -192,7 +195,7 @@ impl Blueprint {
         }
     }
 
-    /// Makes the plan of one tenant: same arguments, same plan.
+    /// Makes the plan of one tenant. Equal arguments give equal plans.
     ///
     /// Guarantees: every name, id and scope is fixed; each Azure object has ownership marks if its type allows; role
     /// assignments reach no further than the tenant's own resources.
@@ -203,20 +206,21 @@ impl Blueprint {
         planner::plan(self, context)
     }
 
-    /// What its steps do in Azure for tenants of these tiers, in the order of the file; of all tiers if none is named.
-    /// Conditions and values that only a request decides count as met.
+    /// Lists what the blueprint's steps do in Azure for tenants of `tiers` (of all tiers if it is empty), in the order
+    /// of the file. A `when` condition that depends on the request counts as met.
     ///
-    /// Errors: a tier that it does not have, and every role or resource that can't be known without a tenant.
+    /// Errors: a tier that the blueprint does not have, and every role or resource id that depends on the request.
     pub fn uses(&self, stamp: &Value, tiers: &[String]) -> Result<Vec<Use>, Vec<Fault>> {
         uses::uses(&self.file, stamp, tiers)
     }
 
-    /// Whether a suspension changes a tenant of it: whether a step depends on `tenant.suspended` or `tenant.stopped`.
+    /// Whether suspending a tenant changes any of its steps: whether a step depends on `tenant.suspended` or
+    /// `tenant.stopped`.
     pub fn is_suspendable(&self) -> bool {
         check::SUSPENSION.iter().any(|name| !self.steps_that_speak_of(name).is_empty())
     }
 
-    /// The steps by which a suspension cuts access: those that depend on `tenant.suspended`.
+    /// The steps that cut the access of a suspended tenant: those that depend on `tenant.suspended`.
     pub fn cutting_steps(&self) -> BTreeSet<StepName> {
         self.steps_that_speak_of(check::SUSPENSION[0])
     }
@@ -231,27 +235,27 @@ impl Blueprint {
         speaking.map(|step| step.name.clone()).collect()
     }
 
-    /// Its name.
+    /// The blueprint's name.
     pub fn name(&self) -> &str {
         &self.file.name
     }
 
-    /// Its version, three numbers.
+    /// The blueprint's version as written, e.g. `1.10.0`.
     pub fn version(&self) -> &str {
         &self.file.version
     }
 
-    /// The version as numbers, so that 1.10.0 comes after 1.9.0.
+    /// The version as three numbers, so that 1.10.0 is greater than 1.9.0; `None` if it does not have three.
     pub fn version_numbers(&self) -> Option<[u32; 3]> {
         version_numbers(&self.file.version)
     }
 
-    /// The text that it was read from; the digest is over this text.
+    /// The YAML text that the blueprint was read from; [`Self::digest`] is over this text.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The reference that its plans hold.
+    /// The name, version and digest, which each plan made from this blueprint records.
     pub fn reference(&self) -> BlueprintRef {
         BlueprintRef {
             name: self.file.name.clone(),
@@ -260,38 +264,38 @@ impl Blueprint {
         }
     }
 
-    /// SHA-256 of its text, as `sha256:<hex>`.
+    /// SHA-256 of the blueprint's text, as `sha256:<hex>`.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// Its description.
+    /// The blueprint's description; empty if it has none.
     pub fn description(&self) -> &str {
         &self.file.description
     }
 
-    /// Its tiers.
+    /// The tiers that the blueprint serves.
     pub fn tiers(&self) -> &[String] {
         &self.file.tiers
     }
 
-    /// The names of its parameters.
+    /// The names of the blueprint's parameters.
     pub fn parameters(&self) -> impl Iterator<Item = &str> {
         self.file.parameters.keys().map(String::as_str)
     }
 
-    /// Its steps in the order of the file, for all tiers.
+    /// The names and kinds of all steps, in the order of the file, also of steps that only some tiers have.
     pub fn steps(&self) -> impl Iterator<Item = (&StepName, Kind)> {
         self.file.steps.iter().map(|step| (&step.name, step.kind))
     }
 
-    /// The names of its exports.
+    /// The names of the blueprint's exports.
     pub fn exports(&self) -> impl Iterator<Item = &str> {
         self.file.exports.keys().map(String::as_str)
     }
 }
 
-/// The three numbers of a version, if it has three.
+/// The three numbers of a version such as `1.10.0`; `None` if it does not have three.
 pub fn version_numbers(version: &str) -> Option<[u32; 3]> {
     let numbers: Option<Vec<u32>> = version.split('.').map(|number| number.parse().ok()).collect();
     numbers?.try_into().ok()

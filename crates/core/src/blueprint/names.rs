@@ -1,36 +1,37 @@
 //! Names of Azure objects, fixed before anything is created.
 //!
-//! A name is a pure function of (deployment, tenant, incarnation, step): a prefix for the type, as much of the tenant's
-//! id as fits, and eighty bits of hash over all of it. The hash comes last and is never truncated, so two tenants share
-//! a name only if their hashes collide.
+//! A name is a pure function of (type, deployment, tenant, incarnation, step): a prefix for the type, as much of the
+//! tenant's id as fits, and 80 bits of a hash over all five. The hash comes last and is never truncated, so two tenants
+//! share a name only if their hashes collide.
 
 use uuid::Uuid;
 
 use super::NameRule;
 use crate::ids::{TenantId, short_hash};
 
-/// The UUID namespace of role assignment names; it was random once and must never change.
+/// The UUID namespace of role assignment names. Generated at random; it must never change, or existing assignments
+/// would get other names.
 const ROLE_ASSIGNMENTS: Uuid = Uuid::from_u128(0x5b0f_6a3e_91c4_4d27_8f6e_2c7a_b0d5_13e9);
 
-/// The rule for resource types without a row of their own: accepted by nearly all of Azure.
+/// The rule for resource types that the table of resource types does not have; nearly all types accept such names.
 pub(super) const COMMON: NameRule = NameRule { length: (3, 50), hyphen: true, prefix: "t" };
 /// The rule for an Entra application's unique name.
 pub(super) const APPLICATION: NameRule = NameRule { length: (3, 120), hyphen: true, prefix: "app" };
 /// The rule for a federated credential's name: at most 120 URL-safe characters (Graph, federatedIdentityCredential).
 pub(super) const CREDENTIAL: NameRule = NameRule { length: (3, 120), hyphen: true, prefix: "fc" };
 
-/// The owner of an object.
+/// The owner of an Azure object, from which the object's name is derived.
 #[derive(Debug, Clone, Copy)]
 pub struct Owner<'a> {
-    /// The deployment of tenantry.
+    /// The name of the tenantry deployment.
     pub deployment: &'a str,
-    /// The tenant.
+    /// The tenant's id.
     pub tenant: &'a TenantId,
-    /// The incarnation: a name used before may be held by a soft-deleted object.
+    /// The tenant's incarnation: a soft-deleted object of an earlier incarnation may still hold its name.
     pub incarnation: u32,
 }
 
-/// The name of one object: within the rule, and different for every (kind, owner, slot).
+/// Derives the name of one object. The name satisfies `rule` and differs for every (kind, owner, slot).
 ///
 /// `kind` is the resource type or step kind, compared without case; `slot` is the step's name.
 pub fn derive(rule: &NameRule, kind: &str, owner: Owner<'_>, slot: &str) -> String {
@@ -55,8 +56,8 @@ pub fn derive(rule: &NameRule, kind: &str, owner: Owner<'_>, slot: &str) -> Stri
 
 /// The name of a role assignment: a UUID of version 5 over scope, principal and role, all in lower case.
 ///
-/// The principal's id is part of it: a recreated identity has another one, and an assignment can't be changed to
-/// another principal (Azure docs, RBAC troubleshooting).
+/// The principal's id is part of the name, because a recreated identity has another id and an assignment can't be
+/// changed to another principal (Azure docs, RBAC troubleshooting).
 pub fn role_assignment_name(scope: &str, principal: &str, role: &str) -> Uuid {
     let text =
         [scope, principal, role].map(|part| part.trim_end_matches('/').to_ascii_lowercase()).join("\0");

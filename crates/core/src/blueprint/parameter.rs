@@ -21,7 +21,7 @@ pub(super) enum Type {
 }
 
 impl Type {
-    /// All types by the name that a blueprint gives them.
+    /// All types, with their names in blueprints.
     pub(super) const NAMES: [(&'static str, Self); 8] = [
         ("string", Self::String),
         ("integer", Self::Integer),
@@ -73,18 +73,18 @@ impl Type {
         }
     }
 
-    /// Whether `minLength` and `maxLength` apply: to characters of a text, or items of a list.
+    /// Whether `minLength` and `maxLength` apply to this type. They count characters of a text, or items of a list.
     pub(super) fn has_length(self) -> bool {
         matches!(self, Self::String | Self::Uri | Self::Array)
     }
 
-    /// Whether `min` and `max` apply.
+    /// Whether `min` and `max` apply to this type.
     pub(super) fn has_size(self) -> bool {
         matches!(self, Self::Integer | Self::Number)
     }
 }
 
-/// Accepts only the hyphenated form, not braces, URN prefixes or bare digits.
+/// Whether a text is a UUID in hyphenated form, without braces or URN prefix, and neither the nil nor the max UUID.
 fn is_uuid(text: &str) -> bool {
     text.len() == 36 && uuid::Uuid::try_parse(text).is_ok_and(|id| !id.is_nil() && !id.is_max())
 }
@@ -165,7 +165,7 @@ impl Parameter {
 
 /// The request's parameters, with defaults for absent ones and null for optional ones.
 ///
-/// With a `tier`, parameters of other tiers are not required.
+/// With a `tier`, parameters of other tiers are null, and a request that sets one has a fault.
 ///
 /// Errors: every fault, with pointers that begin with `pointer`.
 pub(super) fn resolve(

@@ -1,8 +1,10 @@
-//! Keeps requests from changing paths: if a field becomes part of a URL, each value from the request has to be a single
-//! segment there, or as a whole an id that is the tenant's or its stamp's.
+//! Prevents values from a request from changing the paths of URLs. In a field that becomes part of a URL, each value
+//! from the request has to be a single segment, or the whole id of a resource that is the tenant's own or named in its
+//! stamp.
 //!
-//! Whether a slash in the result comes from the blueprint or from the request is found by evaluating the text once more
-//! with every slash of the request replaced; so it holds for whatever an expression makes of it.
+//! To find out whether a slash in the result comes from the blueprint or from the request, the text is evaluated a
+//! second time with every slash in the request's values replaced. This works whatever an expression does with the
+//! values.
 
 use std::collections::BTreeMap;
 
@@ -19,12 +21,12 @@ use crate::{
     pointer,
 };
 
-/// Stands for a slash in a value from the request.
+/// Replaces each slash in the request's values for the second evaluation; a character for private use.
 const MARK: char = '\u{f8ff}';
 /// The fields that become part of a URL.
 pub(super) const FIELDS: [&str; 6] = ["in", "name", "id", "scope", "uniqueName", "location"];
 
-/// What is needed to evaluate paths.
+/// What the texts that become paths are evaluated with, and the ids that the tenant may use (`hand`).
 pub(super) struct Paths<'a> {
     pub(super) context: &'a Value,
     pub(super) texts: &'a BTreeMap<String, String>,
@@ -33,8 +35,8 @@ pub(super) struct Paths<'a> {
 }
 
 impl Paths<'_> {
-    /// The members of the request that would become more than one segment of a URL in this text, each as a fault at its
-    /// own pointer.
+    /// A fault for each member of the request that would become more than one segment of a URL in this text, with the
+    /// member's pointer.
     pub(super) fn faults(&self, kind: Kind, field: &str, text: &str) -> Vec<Fault> {
         if !FIELDS.contains(&field) || kind == Kind::Isolation {
             return Vec::new();
@@ -67,7 +69,7 @@ impl Paths<'_> {
                 Some((format!("/spec/parameters/{}", pointer::segment(name)), value))
             }
             ("tenant", None) => Some(("/spec".to_owned(), self.context.get("tenant")?)),
-            // Their own grammar makes them one segment.
+            // These are Booleans, or their grammar allows only one segment.
             ("tenant", Some("id" | "tier" | "region" | "suspended" | "stopped")) => None,
             ("tenant", Some(name)) => {
                 Some((format!("/spec/{}", pointer::segment(name)), self.context.get("tenant")?.get(name)?))
@@ -90,7 +92,8 @@ impl Paths<'_> {
         text.parse().is_ok_and(|id| self.hand.may_be_read(&id))
     }
 
-    /// Whether a value from the request becomes more than a part of one segment of the URL.
+    /// Whether the values from the request add segments to the path that `text` yields, or make one of its segments
+    /// invalid. `spaces` says whether segments may contain spaces.
     fn reaches(&self, text: &str, spaces: bool) -> bool {
         let mut context = self.context.clone();
         for root in ["parameters", "tenant"] {
@@ -127,7 +130,7 @@ impl Paths<'_> {
     }
 }
 
-/// The value of a text, if it is a text and known.
+/// The result of a text with expressions; `None` if it fails, is not known yet or is not a text.
 fn evaluated(scope: &Scope, text: &str) -> Option<String> {
     match scope.early(text) {
         Ok(Early::Known(Value::String(path))) => Some(path),

@@ -22,33 +22,34 @@ use crate::{
     secrets::carried_within,
 };
 
-/// The outputs of a step: names from its `outputs` (and `id`, `name` if it has them), with the values seen in Azure.
+/// The outputs of one step by name: those that the blueprint declares for it, and those that its kind has, such as
+/// `id`. The values are read from Azure, or known from the plan.
 pub type Outputs = BTreeMap<String, Value>;
 
 /// The kinds of step. Few and general: the differences between Azure's types are in [`super::ResourceType`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// [`Desired::Arm`].
+    /// A resource of Azure Resource Manager: [`Desired::Arm`].
     Arm,
-    /// [`Desired::ArmUpdate`].
+    /// A change of a resource that another step creates: [`Desired::ArmUpdate`].
     ArmUpdate,
-    /// [`Desired::RoleAssignment`].
+    /// A role assignment: [`Desired::RoleAssignment`].
     RoleAssignment,
-    /// [`Desired::EntraApplication`].
+    /// An Entra application: [`Desired::EntraApplication`].
     EntraApplication,
-    /// [`Desired::ServicePrincipal`].
+    /// The service principal of an application: [`Desired::ServicePrincipal`].
     ServicePrincipal,
-    /// [`Desired::FederatedCredential`].
+    /// A federated identity credential of an application: [`Desired::FederatedCredential`].
     FederatedCredential,
-    /// [`Desired::Check`].
+    /// A check of a resource's values: [`Desired::Check`].
     Check,
-    /// [`Desired::Isolation`].
+    /// The isolation check: [`Desired::Isolation`].
     Isolation,
 }
 
 impl Kind {
-    /// All kinds.
+    /// All kinds of step.
     pub const ALL: [Self; 8] = [
         Self::Arm,
         Self::ArmUpdate,
@@ -60,7 +61,7 @@ impl Kind {
         Self::Isolation,
     ];
 
-    /// The name in blueprints and documents.
+    /// The kind's name in blueprints and documents.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Arm => "arm",
@@ -90,65 +91,69 @@ impl Kind {
 /// Which blueprint a plan was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlueprintRef {
-    /// Its `name`.
+    /// The `name` of the blueprint.
     pub name: String,
-    /// Its `version`.
+    /// The `version` of the blueprint.
     pub version: String,
-    /// SHA-256 of its text, as `sha256:<hex>`.
+    /// SHA-256 of the blueprint's text, as `sha256:<hex>`.
     pub digest: String,
 }
 
-/// One step of a plan. Documents hold its fields as JSON (`fields.rs`).
+/// One step of a plan. Documents store it as JSON (`fields.rs`).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "StoredStep")]
 pub struct PlannedStep {
-    /// Its desired state.
+    /// The desired state of the step's object.
     pub desired: Desired,
-    /// The steps that must be ready before it: `needs` and those that its expressions use.
+    /// The steps that must be ready before this one: those that it names in `needs`, `in` or `of`, and those that its
+    /// expressions use.
     pub needs: BTreeSet<StepName>,
-    /// Its outputs: name to JSON pointer into the resource as Azure shows it.
+    /// The step's outputs: the name, and the JSON pointer into the object as Azure returns it.
     pub outputs: BTreeMap<String, String>,
-    /// SHA-256, as `sha256:<hex>`, over everything above except `needs`, and over what the late texts use: equal
-    /// digest, equal desired state.
+    /// SHA-256, as `sha256:<hex>`, over the desired state, the outputs and the values that the late texts use, but not
+    /// over `needs`. Equal digests mean equal desired states.
     pub digest: String,
 }
 
 impl PlannedStep {
-    /// What kind of step it is.
+    /// The kind of the step.
     pub fn kind(&self) -> Kind {
         self.desired.kind()
     }
 }
 
-/// What one tenant consists of. Immutable; a changed desired state is a new plan.
+/// What one tenant consists of. A plan is immutable: a changed desired state is a new plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The blueprint that it was made from.
+    /// The blueprint that the plan was made from.
     pub blueprint: BlueprintRef,
-    /// What expressions may use besides steps: `tenant`, `parameters`, `stamp`, `deployment`, early `values`.
+    /// What expressions may use besides steps: `tenant`, `parameters`, `stamp`, `deployment`, and the `values` that
+    /// were known when the plan was made.
     pub context: Value,
-    /// Named blueprint texts (`values`) that need step outputs; evaluated with the texts that use them.
+    /// The blueprint's named texts (`values`) that need outputs of steps. They are evaluated with the texts that use
+    /// them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<String, String>,
-    /// What is known of each step beforehand (`id`, `name`), as expressions see it.
+    /// The outputs of each step that were known when the plan was made (`id`, `name`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub known: BTreeMap<StepName, Outputs>,
-    /// The steps.
+    /// The steps that this tenant has, by name.
     pub steps: BTreeMap<StepName, PlannedStep>,
-    /// What is published to the tenant's owner when all steps are ready: export name to blueprint text.
+    /// What is published to the tenant's owner when all steps are ready: the blueprint's texts by the name of the
+    /// export.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exports: BTreeMap<String, String>,
 }
 
-/// A step, or the exports, can't be evaluated although everything needed is ready.
+/// Why a step, or an export, can't be evaluated although the outputs of the steps that it needs are known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// An expression can't be evaluated.
     #[error("step {step}, {pointer}: {why}")]
     Expression {
-        /// The step, or `exports`.
+        /// The name of the step, or `exports`.
         step: String,
-        /// The pointer into the step's fields.
+        /// The JSON pointer into the step's fields, or the exports.
         pointer: String,
         /// The evaluator's message.
         why: String,
@@ -183,13 +188,14 @@ impl Plan {
         })
     }
 
-    /// Objections to a rendered step: values that were not known when the plan was made are judged here, by the same
-    /// rules.
+    /// The objections to a rendered step. They come from the same rules as those to planned steps, now also for the
+    /// values that were not known when the plan was made.
     pub fn objections(&self, rendered: &Rendered) -> Vec<Objection> {
         judge::step(rendered, &self.at_hand())
     }
 
-    /// The guard that judges the requests of a step of this kind just before they are sent; `removes` if it is deleted.
+    /// The guard that judges the requests of a step of this kind just before they are sent. `removes` says whether the
+    /// step is marked for deletion.
     pub fn guard(&self, kind: Kind, removes: bool) -> Guard {
         Guard { kind, removes, hand: self.at_hand() }
     }
@@ -237,10 +243,11 @@ impl Plan {
         graph::depth(&self.needs())
     }
 
-    /// Pointers into the fields whose planned values differ although they can't change once the object exists.
+    /// JSON pointers into the step's fields at which the two plans differ although the value can't change once the
+    /// object exists.
     ///
-    /// Such a step needs another object: it is replaced, not written. An empty pointer means that the kind itself
-    /// differs.
+    /// If there are any, the object has to be replaced instead of written. An empty pointer means that the kind of the
+    /// step differs.
     pub fn immutable_changes(old: &PlannedStep, new: &PlannedStep) -> Vec<String> {
         immutable::changes(&old.desired, &new.desired)
     }
@@ -260,7 +267,7 @@ impl Plan {
     }
 }
 
-/// The ids that a tenant with these steps may use.
+/// The ids that the plan and the requests of a tenant with these steps may name.
 pub(super) fn at_hand(steps: &BTreeMap<StepName, PlannedStep>, stamp: &Value) -> AtHand {
     let own = steps.values().filter_map(|step| match &step.desired {
         Desired::Arm(resource) => Some(resource.id.clone()),

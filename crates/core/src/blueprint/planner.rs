@@ -65,7 +65,8 @@ pub(super) fn plan(blueprint: &Blueprint, plan_context: &PlanContext) -> Result<
     Ok(plan)
 }
 
-/// The faults to report: a fault of a request's value in a URL causes others, which are left out.
+/// The faults to report. If values of the request are invalid in URLs, only those are reported, because they cause
+/// other faults.
 fn reported(mut faults: Vec<Fault>) -> Vec<Fault> {
     if faults.iter().any(|fault| fault.code == "bad-segment") {
         faults.retain(|fault| fault.code == "bad-segment");
@@ -112,7 +113,7 @@ struct Planner<'a> {
     scope: Scope,
     known: BTreeMap<StepName, Outputs>,
     included: BTreeSet<String>,
-    /// The fields of steps that do not fit their kind, and why.
+    /// The steps with a field that does not fit their kind: the kind, all fields, and the reason.
     unfit: BTreeMap<StepName, (Kind, Value, BadField)>,
     faults: Vec<Fault>,
 }
@@ -146,7 +147,7 @@ impl Planner<'_> {
         needs
     }
 
-    /// Fixes a step's name and id and makes them visible to the steps behind it.
+    /// Fixes a step's name and id, and makes them available to the expressions of other steps.
     fn introduce(&mut self, name: &str) {
         let Some(step) = self.blueprint.file.step(name) else { return };
         let identities =
@@ -177,7 +178,7 @@ impl Planner<'_> {
         let fields = fields?;
         match Desired::read(step.kind, &fields, &filled.late) {
             Ok(desired) => Some(PlannedStep { desired, needs, outputs, digest: String::new() }),
-            // The misfit is reported together with the objections to the other steps.
+            // Reported later, together with the objections to the other steps.
             Err(bad) => {
                 if is_sound {
                     self.unfit.insert(step.name.clone(), (step.kind, fields, bad));
@@ -187,7 +188,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Finds values from the request in URLs, and reports them at their own pointers.
+    /// Reports values from the request that would change the path of a URL, each with its JSON pointer in the request.
     fn addresses(&mut self, context: &Value, texts: &BTreeMap<String, String>) {
         let own = self.known.values().filter_map(|known| known.get("id")?.as_str()?.parse().ok());
         let hand = AtHand::new(own, &self.plan_context.stamp);
@@ -208,7 +209,7 @@ impl Planner<'_> {
         self.faults.extend(faults);
     }
 
-    /// Applies the rules to the results of the expressions.
+    /// Applies the rules to the planned steps, and reports two steps that create the same object.
     fn judge(&mut self, steps: &BTreeMap<StepName, PlannedStep>) {
         let hand = plan::at_hand(steps, &self.plan_context.stamp);
         let fitting = steps.iter().flat_map(|(name, step)| {
@@ -246,7 +247,7 @@ impl Planner<'_> {
         exports
     }
 
-    /// Puts values that are known into the context and returns the texts of the others.
+    /// Puts the named values that are known into the context, and returns the texts of the others.
     fn values(&self, context: &mut Value, texts: BTreeMap<String, String>) -> BTreeMap<String, String> {
         let (mut known, mut late) = (Map::new(), BTreeMap::new());
         for (name, text) in texts {
@@ -257,7 +258,7 @@ impl Planner<'_> {
                 Ok(Early::Late) => {
                     late.insert(name, text);
                 }
-                // Its users have a fault already; for this tenant there are none.
+                // A step that uses the value has a fault already. If no step of this tenant uses it, it is not needed.
                 Err(_) => {}
             }
         }
@@ -266,7 +267,8 @@ impl Planner<'_> {
     }
 }
 
-/// The object that a step creates, as far as its identity is known beforehand.
+/// A text that identifies the object that a step creates; `None` if its identity is not known before it exists, or the
+/// step creates no object.
 fn object(desired: &Desired) -> Option<String> {
     match desired {
         // ARM compares ids without case.
@@ -285,7 +287,7 @@ fn object(desired: &Desired) -> Option<String> {
     }
 }
 
-/// Whether a condition is met: anything but false, empty, null and zero.
+/// Whether the value of a condition counts as true: anything but false, null, zero and empty values.
 pub(super) fn is_true(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -297,7 +299,7 @@ pub(super) fn is_true(value: &Value) -> bool {
     }
 }
 
-/// The dotted names that the texts of a plan use, followed through named values.
+/// The dotted names that texts of a plan use, directly or through named values.
 pub(super) fn spoken_of(texts: &[&String], values: &BTreeMap<String, String>) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
     let mut left: Vec<&String> = texts.to_vec();

@@ -11,20 +11,20 @@ use super::{
     scope::{Early, Scope},
 };
 
-/// A step with `<...>` in place of what only Azure knows.
+/// Renders a step with `<...>` in place of each part that only Azure knows.
 ///
 /// # Errors
-/// A field does not fit its kind.
+/// A field of the step does not fit the step's kind.
 pub fn shown(plan: &Plan, step: &PlannedStep) -> Result<Rendered, RenderError> {
     render(&step.desired, |_, text| Ok(Value::String(stand_in(plan, text))))
 }
 
-/// The exports, likewise.
+/// The exports of a plan, with `<...>` in place of each part that only Azure knows.
 pub fn exports(plan: &Plan) -> BTreeMap<String, String> {
     plan.exports.iter().map(|(name, text)| (name.clone(), stand_in(plan, text))).collect()
 }
 
-/// A text with what is known filled in, and each late expression in angle brackets.
+/// A text with known expressions evaluated, and each late expression in angle brackets.
 fn stand_in(plan: &Plan, text: &str) -> String {
     let mut scope = Scope::new(&plan.context, &plan.values);
     for step in plan.steps.keys() {

@@ -1,4 +1,4 @@
-//! Checks the step that proves isolation: there is one, it comes last, and it declares what it calls.
+//! Checks the step of kind `isolation`: there is at most one, it has no `when`, and its probe is complete.
 
 use super::{
     Kind, expression,
@@ -10,7 +10,7 @@ use super::{
 /// The members of a probe, and whether they are required.
 const PROBE: [(&str, bool); 4] = [("url", true), ("scope", true), ("clientId", true), ("body", false)];
 
-/// Checks the steps that prove isolation; their expressions are checked with all others.
+/// Checks the steps of kind `isolation`; their expressions are checked with those of all other steps.
 pub(super) fn check(file: &File, findings: &mut Findings) {
     let mut proofs = file.steps.iter().filter(|step| step.kind == Kind::Isolation);
     let Some(proof) = proofs.next() else {
@@ -40,7 +40,7 @@ pub(super) fn check(file: &File, findings: &mut Findings) {
 
 fn probe(proof: &Step, findings: &mut Findings) {
     let Some(node) = proof.keys.get("probe") else { return };
-    // A value that is not a map has a finding already.
+    // If the value is not a map, the check of the file's structure has reported it.
     let Some(entries) = node.map() else { return };
     for (key, _) in entries {
         if !PROBE.iter().any(|(name, _)| *name == key.text) {

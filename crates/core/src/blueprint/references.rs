@@ -1,4 +1,5 @@
-//! The names that a file's texts use, followed through named values, and the needs that follow from them.
+//! Finds the names that a blueprint's expressions use, also through named values, and the dependencies between steps
+//! that follow from them.
 
 use std::collections::BTreeSet;
 
@@ -20,12 +21,12 @@ pub(super) fn needs(file: &File) -> graph::Needs<String> {
     };
     let mut needs: graph::Needs<String> =
         file.steps.iter().map(|step| (step.name.to_string(), names(step))).collect();
-    // An update of another step's body uses whatever that body uses.
+    // An `arm-update` writes the other step's body merged with its own, so it needs what that step needs.
     for step in file.steps.iter().filter(|step| step.kind == Kind::ArmUpdate) {
         let inherited = step.target("of").and_then(|of| needs.get(of)).cloned().unwrap_or_default();
         needs.entry(step.name.to_string()).or_default().extend(inherited);
     }
-    // The isolation proof covers all the other steps.
+    // The isolation check judges the objects of all other steps, so it needs all of them.
     for step in file.steps.iter().filter(|step| step.kind == Kind::Isolation) {
         let others = file.step_names.iter().filter(|name| *name != step.name.as_str());
         needs.entry(step.name.to_string()).or_default().extend(others.cloned());
@@ -33,12 +34,13 @@ pub(super) fn needs(file: &File) -> graph::Needs<String> {
     needs
 }
 
-/// The first part of a dotted name.
+/// The first part of a dotted name, e.g. `app` of `app.appId`.
 pub(super) fn first(path: &str) -> String {
     path.split('.').next().unwrap_or_default().to_owned()
 }
 
-/// The dotted names in a field, keys included; `when` is an expression as a whole.
+/// The dotted names that the expressions in a field use, in keys too. The text of the field `when` is an expression
+/// without braces.
 pub(super) fn references(field: &str, node: &Node) -> BTreeSet<String> {
     match &node.shape {
         Shape::Text(text, _) if field == "when" => expression::references(text).unwrap_or_default(),
@@ -54,7 +56,7 @@ pub(super) fn references(field: &str, node: &Node) -> BTreeSet<String> {
     }
 }
 
-/// The dotted names, followed through named values.
+/// The dotted names in `paths`, and those that the named values among them use, directly or through other values.
 pub(super) fn reach(file: &File, paths: &BTreeSet<String>) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
     let mut left: Vec<String> = paths.iter().cloned().collect();

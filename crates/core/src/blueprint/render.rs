@@ -1,4 +1,4 @@
-//! Rendering: the only code that evaluates late texts.
+//! Renders steps. No other code evaluates the late texts of steps.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::{
     desired::{Desired, Fill},
 };
 
-/// A step with each late text evaluated by `evaluate`.
+/// Renders a step: `evaluate` evaluates each late text, given its JSON pointer in the step's fields and the text.
 pub(super) fn render(
     desired: &Desired,
     evaluate: impl Fn(&str, &str) -> Result<Value, RenderError>,
@@ -16,7 +16,7 @@ pub(super) fn render(
 }
 
 struct Renderer<F> {
-    /// Evaluates a text, given its pointer in the step's fields.
+    /// Evaluates a text, given its JSON pointer in the step's fields and the text.
     evaluate: F,
 }
 

@@ -1,4 +1,4 @@
-//! The table of resource types: what must be known of a type beyond what a blueprint says.
+//! The table of resource types: what tenantry has to know of a type and a blueprint does not say.
 //!
 //! Sources: Microsoft's API descriptions of the versions named here, and the service documentation of each type (naming
 //! rules, soft deletion, properties that can't change). Actions are those of Microsoft's list "Azure permissions"; a
@@ -9,14 +9,14 @@
 
 use crate::ids::ResourceId;
 
-/// Which characters a derived name may have, and its length.
+/// The rule for the derived names of a resource type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NameRule {
-    /// Shortest and longest length.
+    /// The shortest and the longest length, in characters.
     pub length: (usize, usize),
-    /// Whether hyphens are allowed; without them the parts are concatenated.
+    /// Whether hyphens are allowed. If not, the parts of a name are joined without a separator.
     pub hyphen: bool,
-    /// The prefix, e.g. `st` for storage accounts.
+    /// The prefix of the names, e.g. `st` for storage accounts.
     pub prefix: &'static str,
 }
 
@@ -25,11 +25,11 @@ pub struct NameRule {
 pub enum Marker {
     /// Resource tags `tenantry-deployment`, `tenantry-tenant`, `tenantry-incarnation`.
     Tags,
-    /// Its derived name or its parent proves ownership; it can't have tags.
+    /// The resource can't have tags; its derived name or its parent proves ownership.
     Identity,
 }
 
-/// How a soft-deleted resource is purged.
+/// The request that purges a soft-deleted resource; `{path}` is [`SoftDeletion::path`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purge {
     /// `POST {path}/purge`.
@@ -41,9 +41,10 @@ pub enum Purge {
 /// Where Azure keeps a soft-deleted resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SoftDeletion {
-    /// Relative to the subscription, for `GET`; `{location}`, `{group}` and `{name}` are filled in.
+    /// The path of the soft-deleted resource, relative to the subscription; `{location}`, `{group}` and `{name}` are
+    /// filled in.
     pub path: &'static str,
-    /// How it is purged there.
+    /// The request that purges the resource.
     pub purge: Purge,
 }
 
@@ -52,49 +53,54 @@ pub struct SoftDeletion {
 pub struct Link {
     /// JSON pointer into the body to the id; `*` stands for every item of a list.
     pub at: &'static str,
-    /// What follows the other resource's type in the action, e.g. `join/action`.
+    /// The end of the action that the sender needs, after the other resource's type, e.g. `join/action`.
     pub needs: &'static str,
 }
 
 impl SoftDeletion {
-    /// The prefix of actions on soft-deleted resources: the path without its parameters.
+    /// The prefix of the actions on soft-deleted resources: the path without `providers` and placeholders, e.g.
+    /// `Microsoft.KeyVault/locations/deletedVaults`.
     pub fn actions(&self) -> String {
         let fixed = self.path.split('/').skip(1).filter(|segment| !segment.starts_with('{'));
         fixed.collect::<Vec<_>>().join("/")
     }
 }
 
-/// The properties of one resource type.
+/// A row of the table: what tenantry knows of one resource type.
 #[derive(Debug, Clone, Copy)]
 pub struct ResourceType {
-    /// `Namespace/type/subtype`, in Azure's spelling.
+    /// The name of the type, as `Namespace/type/subtype` in Azure's spelling.
     pub name: &'static str,
-    /// The version used when the blueprint gives none.
+    /// The API version that is used if the blueprint gives none.
     pub api_version: &'static str,
-    /// The rule for derived names; `None` if the blueprint has to name it (`default`).
+    /// The rule for derived names; `None` if the blueprint has to name each resource, e.g. because the name is always
+    /// `default`.
     pub names: Option<NameRule>,
-    /// Whether the body has a `location`; the stamp's is filled in if the blueprint gives none.
+    /// Whether the body has a `location`. If the blueprint gives none, the stamp's region is filled in.
     pub location: bool,
-    /// How ownership is shown.
+    /// How a resource of this type shows its owner.
     pub marker: Marker,
     /// JSON pointers into the body that can't change after creation: a new value there requires a replacement.
     pub immutable: &'static [&'static str],
-    /// JSON pointers whose observed value is kept by a rewrite if the body does not set them.
+    /// JSON pointers into the body. If the desired body does not set one, a write of an existing resource sends the
+    /// observed value again.
     pub carry: &'static [&'static str],
-    /// Query parameter of DELETE that purges at once, e.g. `forceToPurge=true`.
+    /// The query parameter with which a DELETE purges the resource at once, e.g. `forceToPurge=true`; `None` if there
+    /// is none.
     pub purge_query: Option<&'static str>,
-    /// Where the soft-deleted resource is found and purged.
+    /// Where a soft-deleted resource is read and purged; `None` if this type is not kept after deletion.
     pub soft_deletion: Option<SoftDeletion>,
-    /// JSON pointer into the body to the id of the subnet whose virtual network Azure changes for this resource, one
-    /// change at a time: parallel ones are refused with `RetryableErrorDueToAnotherOperation` and the like.
+    /// JSON pointer into the body to a subnet's id. A write of the resource changes the virtual network of this subnet,
+    /// and Azure allows one change of a network at a time: parallel ones are refused with codes such as
+    /// `RetryableErrorDueToAnotherOperation`.
     pub serialise: Option<&'static str>,
-    /// The prefix of its actions if it is not its name.
+    /// The prefix of the type's actions; `None` if it is the name of the type.
     pub actions: Option<&'static str>,
-    /// Other resources that its body names, and the rights that this needs.
+    /// Other resources that the body names, and the rights that the sender needs on them.
     pub links: &'static [Link],
-    /// The action that polls a running write; `None` if Azure publishes none.
+    /// The action that is needed to poll a running write; `None` if Azure publishes none.
     pub asks_write: Option<&'static str>,
-    /// The action that polls a running deletion or purge; likewise.
+    /// The action that is needed to poll a running deletion or purge; `None` if Azure publishes none.
     pub asks_delete: Option<&'static str>,
 }
 
@@ -153,7 +159,8 @@ const TYPES: &[ResourceType] = &[
         asks_delete: Some("Microsoft.KeyVault/locations/operationResults/read"),
         ..PLAIN
     },
-    // Kept for 48 hours with its name and sub-domain; purging needs a permission in the subscription.
+    // Azure keeps a deleted account for 48 hours with its name and subdomain. Purging it needs a permission in the
+    // subscription.
     ResourceType {
         name: "Microsoft.CognitiveServices/accounts",
         api_version: "2024-10-01",
@@ -245,12 +252,14 @@ impl ResourceType {
         TYPES.iter().find(|row| row.name.eq_ignore_ascii_case(name))
     }
 
-    /// The row of the type of the resource with this ARM id.
+    /// The row of the type of the resource with this ARM id; `None` if the text is no id, or the table does not have
+    /// its type.
     pub fn of_id(id: &str) -> Option<&'static Self> {
         Self::find(&Self::type_of_id(id)?)
     }
 
-    /// The resource type of an ARM id, e.g. `Microsoft.Network/privateEndpoints`; `None` if it is not an id.
+    /// The resource type of an ARM id, e.g. `Microsoft.Network/privateEndpoints`; `None` if the text is not the id of a
+    /// resource.
     pub fn type_of_id(id: &str) -> Option<String> {
         id.parse::<ResourceId>().ok()?.resource_type()
     }

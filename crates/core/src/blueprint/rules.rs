@@ -1,6 +1,6 @@
 //! What no blueprint may do: open a resource to the public, use keys, grant broad roles, contain secrets.
 //!
-//! Each rule is written once. This file applies it to the text of the file, where a finding has a line; `judge` applies
+//! Each rule is written once. This file applies it to the blueprint's text, where a finding has a line; `judge` applies
 //! it to planned fields, rendered fields and requests. Members and their values are compared without case, as Azure
 //! does.
 
@@ -20,10 +20,10 @@ use crate::{
 
 pub(super) use super::address::https_objection;
 
-/// A violation of a rule.
+/// A violation of a rule about what blueprints, steps and requests may not do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Objection {
-    /// The rule, in kebab case; stable.
+    /// The code of the rule, in kebab case; stable.
     pub code: &'static str,
     /// What is wrong.
     pub message: String,
@@ -75,7 +75,7 @@ const BROAD_ROLES: [(&str, &str); 4] = [
     ("f58310d9-a9f6-439a-9e8d-f62e7b41a168", "Role Based Access Control Administrator"),
 ];
 
-/// Judges one member with a plain value.
+/// Judges one member by its name and value: credentials, and insecure values of security settings.
 pub(super) fn member(name: &str, value: &Value) -> Option<Objection> {
     let empty = match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => true,
@@ -102,7 +102,8 @@ fn bare(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Judges a value that may contain a secret, in itself or deeper; the message repeats nothing of it.
+/// Judges a text that may be or contain a secret, by its content and its member's name; the message repeats nothing of
+/// the text.
 pub(super) fn secret(name: &str, value: &Value) -> Option<Objection> {
     let what = carried_as(name, value.as_str()?)?;
     Some(Objection {
@@ -112,13 +113,13 @@ pub(super) fn secret(name: &str, value: &Value) -> Option<Objection> {
     })
 }
 
-/// Judges a text.
+/// Judges a text by the URLs in it.
 pub(super) fn text(text: &str) -> Option<Objection> {
     let message = format!("the address {}", address::objection(text)?);
     Some(Objection { code: "forbidden-address", message, hint: "use https and a public name, or remove it" })
 }
 
-/// Judges a role.
+/// Judges a role by its id or name: built-in roles with broad rights are refused.
 pub(super) fn role(role: &str) -> Option<Objection> {
     let last = role.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     let (_, name) = BROAD_ROLES
@@ -128,7 +129,8 @@ pub(super) fn role(role: &str) -> Option<Objection> {
     Some(Objection { code: "broad-role", message, hint: "name the narrowest role that will do" })
 }
 
-/// Judges a scope that is broad for any tenant: a directory, a management group, a subscription.
+/// Judges the scope of a role assignment: a directory, a management group or a subscription is too broad for any
+/// tenant.
 pub(super) fn scope(scope: &str) -> Option<Objection> {
     let broad = match scope.parse::<ResourceId>() {
         Ok(id) => {
@@ -144,7 +146,7 @@ pub(super) fn scope(scope: &str) -> Option<Objection> {
     })
 }
 
-/// Applies the rules to the texts of a file.
+/// Applies the rules to the text of a blueprint.
 pub(super) fn inspect(file: &File, findings: &mut Findings) {
     for step in &file.steps {
         for (field, node) in &step.keys {
@@ -213,7 +215,7 @@ fn report(at: Position, objection: Option<Objection>, findings: &mut Findings) {
     }
 }
 
-/// Finds secrets by their value, anywhere in the file.
+/// Reports secrets anywhere in the file, by their value.
 pub(super) fn no_secret_values(root: &Node, findings: &mut Findings) {
     match &root.shape {
         Shape::Map(entries) => {
@@ -235,7 +237,7 @@ pub(super) fn no_secret_values(root: &Node, findings: &mut Findings) {
     }
 }
 
-/// Finds an output whose pointer leads to a secret, by the names in it.
+/// Reports an output whose JSON pointer leads to a secret, by the names in the pointer.
 pub(super) fn no_secret_pointer(at: Position, pointer: &str, findings: &mut Findings) {
     let names = pointer.split('/').skip(1).map(pointer::name);
     if let Some(name) = names.into_iter().find(|name| is_secret_name(name)) {
@@ -248,14 +250,14 @@ pub(super) fn no_secret_pointer(at: Position, pointer: &str, findings: &mut Find
     }
 }
 
-/// Finds names that mention secrets: values in a request or an output are stored, logged and published.
+/// Reports a parameter or output whose name mentions a secret, because its value would be stored, logged and published.
 pub(super) fn secret_name(key: &Key, what: &str, findings: &mut Findings) {
     if speaks_of_secret(&key.text) {
         no_secrets(key.position, &format!("{what} named `{}`", key.text), findings);
     }
 }
 
-/// Reports something that is declared as a secret.
+/// Reports that `what` would be a secret.
 pub(super) fn no_secrets(at: Position, what: &str, findings: &mut Findings) {
     findings.error_with_hint(
         at,

@@ -1,4 +1,4 @@
-//! What expressions can see: the roots, the named values, and the outputs of steps so far.
+//! What expressions can refer to: the roots such as `tenant`, the named values, and the known outputs of steps.
 
 use std::{
     collections::BTreeMap,
@@ -20,11 +20,12 @@ use crate::ids::StepName;
 /// How deeply named values may use one another. A checked file has no cycles; a stored plan may.
 const MAX_NESTING: u8 = 16;
 
-/// The largest total of all results in a scope, in bytes: more than any document holds. Named values that use one
-/// another several times grow exponentially, each one within the fuel of one expression.
+/// The largest total size of all results in a scope, in bytes: more than a tenant document may have. Without this
+/// limit, named values that use one another several times could grow exponentially, although each expression stays
+/// within its own limits.
 const MAX_YIELD: usize = 4 << 20;
 
-/// Everything that an expression can see.
+/// Everything that an expression can refer to; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Scope(Arc<Inner>);
 
@@ -42,21 +43,22 @@ struct Inner {
 /// The result of an evaluation before anything exists.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Early {
-    /// Known now.
+    /// The value is known.
     Known(Value),
-    /// Only Azure knows it.
+    /// The expression uses an output that only Azure knows, so it is evaluated later.
     Late,
 }
 
 impl Scope {
-    /// A scope of roots (`tenant`, `parameters`, ...; also `values` that are already known) and named texts.
+    /// A scope with the members of `context` as roots (`tenant`, `parameters`, ...; also the `values` that are already
+    /// known) and the texts of the named values.
     pub(super) fn new(context: &Value, values: &BTreeMap<String, String>) -> Self {
         let members = context.as_object().into_iter().flatten();
         let roots = members.map(|(name, value)| (name.clone(), Seen::from(Serde(value)))).collect();
         Self(Arc::new(Inner { roots, values: values.clone(), ..Inner::default() }))
     }
 
-    /// Makes a step visible with its outputs so far; further outputs count as not known yet.
+    /// Adds a step with the outputs that are known so far; its other outputs count as not known yet.
     pub(super) fn set_outputs(&mut self, step: &StepName, outputs: &Outputs) {
         let inner = Arc::make_mut(&mut self.0);
         let known = inner.steps.entry(step.to_string()).or_default();
@@ -85,7 +87,7 @@ impl Scope {
         }
     }
 
-    /// Adds the size of a result to the total.
+    /// Adds the size of a result to the total of the scope.
     ///
     /// Errors: the total is too large.
     pub(super) fn spend(&self, bytes: usize) -> Result<(), String> {

@@ -1,8 +1,8 @@
 //! YAML as a tree of nodes with positions.
 //!
 //! A blueprint uses a plain subset of YAML 1.2 (core schema): maps, lists and scalars. Anchors, aliases, merge keys,
-//! tags and further documents are refused, because each of them lets a file mean something else than it shows. Limits
-//! are checked first, so that a hostile file costs no more than measuring its length.
+//! tags and further documents are refused, because each of them lets a file mean something else than it shows. The
+//! length is checked before parsing, and the other limits during parsing, so that an oversized file costs little.
 
 use std::collections::BTreeSet;
 
@@ -11,23 +11,23 @@ use serde_json::{Number, Value};
 
 use super::findings::{Findings, Position};
 
-/// The longest text of a blueprint, in bytes.
+/// The maximum length of a blueprint's text, in bytes.
 pub(super) const MAX_BYTES: usize = 256 * 1024;
 /// How deeply maps and lists may be nested.
 const MAX_DEPTH: usize = 64;
-/// The most entries or items of one map or list.
+/// The maximum number of entries of one map, or items of one list.
 const MAX_LENGTH: usize = 1000;
-/// The most nodes of a file.
+/// The maximum number of nodes of a file.
 const MAX_NODES: usize = 10_000;
 
-/// One node of the file.
+/// One node of the file, with its position in the text.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) position: Position,
     pub(super) shape: Shape,
 }
 
-/// What a node is.
+/// The content of a node.
 #[derive(Debug, Clone)]
 pub(super) enum Shape {
     /// Null, a boolean or a number.
@@ -166,7 +166,7 @@ struct Entries {
 
 struct Reader<'a> {
     text: &'a str,
-    /// The start of each line, in bytes.
+    /// The byte offset at which each line of the text begins.
     lines: Vec<usize>,
     findings: &'a mut Findings,
     open: Vec<Open>,
@@ -220,7 +220,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reports an anchor (which stops the reading: an alias could follow) or a tag.
+    /// Reports a tag or an anchor. Returns `false` for an anchor, which stops the reading because an alias could
+    /// follow.
     fn refuse(&mut self, at: Position, anchor: usize, tag: bool) -> bool {
         if tag {
             self.findings.error(at, "tag", "YAML tags (`!x`) are not used in blueprints");
@@ -242,7 +243,7 @@ impl Reader<'_> {
         };
         if let Some(Open::Map(_, Entries { key: key @ None, .. })) = self.open.last_mut() {
             self.findings.error(at, "key", "the key of a map is a text");
-            // Reading on needs a key; the finding already makes the file unusable.
+            // The map needs some key for the reading to continue; the error makes the file unusable anyway.
             *key = Some(Key { position: at, text: String::new() });
         }
         self.open.push(open);
@@ -283,7 +284,7 @@ impl Reader<'_> {
         self.add(Node { position: at, shape })
     }
 
-    /// The core schema: the value of an unquoted scalar, or `None` if it is a text.
+    /// The value of an unquoted scalar in YAML's core schema, or `None` if it is a text.
     fn plain(&mut self, text: &str, at: Position) -> Option<Shape> {
         let ambiguous = matches!(text.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off" | "y" | "n")
             || (text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()));
@@ -305,7 +306,8 @@ impl Reader<'_> {
         Some(Shape::Plain(value))
     }
 
-    /// The position of each `{{`, found in the source so that it is right in block and escaped texts too.
+    /// The position of each `{{`. It is searched in the source, because block and escaped texts differ from their
+    /// source.
     fn holes(&self, text: &str, span: &Span) -> Vec<Position> {
         let desired = text.matches("{{").count();
         let start = position(&span.start);

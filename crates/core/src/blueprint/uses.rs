@@ -1,8 +1,9 @@
 //! What a blueprint's steps do in Azure, for any tenant: which types they create, read and link to, and which roles
-//! they assign. Permissions are derived from it.
+//! they assign. The permissions of a deployment are derived from this.
 //!
-//! What a request decides (its parameters, its name) is not known here. A condition that depends on it counts as met,
-//! so that no permission is missing; a role or an id that depends on it is a fault, because it could be anything.
+//! Values that a request decides (its parameters, its name) are not known here. A condition that depends on them counts
+//! as met, so that no permission is missing. A role or an id that depends on them is a fault, because it could be
+//! anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,18 +23,19 @@ use crate::ids::StepName;
 /// What one step does in Azure.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Use {
-    /// The step.
+    /// The name of the step.
     pub step: StepName,
-    /// What it does.
+    /// What the step does.
     pub touch: Touch,
 }
 
-/// What a step does. Types are `Namespace/type`, in the spelling of the table if they have a row.
+/// What a step does in Azure or Entra. Resource types are written as `Namespace/type`, in the spelling of
+/// [`ResourceType::name`] if the table of resource types has them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Touch {
     /// Creates, changes and deletes a resource.
     Resource {
-        /// Its type.
+        /// The resource's type.
         of: String,
     },
     /// Changes a resource that another step creates.
@@ -41,16 +43,16 @@ pub enum Touch {
         /// The resource's type.
         of: String,
     },
-    /// Names another resource in a body.
+    /// Names another resource by its id in a body, which needs a right on that resource.
     Link {
         /// The other resource's type.
         to: String,
-        /// The action that is needed there, e.g. `join/action`.
+        /// The end of the action that the sender needs on the other resource, e.g. `join/action`.
         needs: &'static str,
     },
     /// Reads a resource.
     Read {
-        /// Its type.
+        /// The resource's type.
         of: String,
     },
     /// Assigns a role and deletes the assignment.
@@ -62,7 +64,7 @@ pub enum Touch {
     Entra,
 }
 
-/// See [`super::Blueprint::uses`].
+/// Lists what the steps of a blueprint do in Azure; see [`super::Blueprint::uses`].
 pub(super) fn uses(file: &File, stamp: &Value, tiers: &[String]) -> Result<Vec<Use>, Vec<Fault>> {
     let unknown = tiers.iter().filter(|tier| !file.tiers.contains(tier)).map(|tier| Fault {
         pointer: "/tiers".into(),
@@ -88,7 +90,7 @@ pub(super) fn uses(file: &File, stamp: &Value, tiers: &[String]) -> Result<Vec<U
     if faults.is_empty() { Ok(all) } else { Err(faults) }
 }
 
-/// The scope of expressions with all that is known for a tier without a tenant. The ids of steps show their types.
+/// The scope of expressions for a tier without a tenant. Steps have example ids, which show only their types.
 fn scope(file: &File, stamp: &Value, tier: &str) -> Scope {
     let context = json!({"tenant": {"tier": tier}, "stamp": stamp, "deployment": "any"});
     let texts: BTreeMap<String, String> =
@@ -101,7 +103,7 @@ fn scope(file: &File, stamp: &Value, tier: &str) -> Scope {
     scope
 }
 
-/// An example id and name of a resource of a type.
+/// An example `id` and `name` of a resource of the type `of`.
 fn example(of: &str) -> Outputs {
     let group = "/subscriptions/any/resourceGroups/any";
     let id = match of.split_once('/') {
@@ -114,7 +116,8 @@ fn example(of: &str) -> Outputs {
     Outputs::from([("id".into(), id.into()), ("name".into(), "any".into())])
 }
 
-/// The arm step that a step is, updates or checks.
+/// The `arm` step of the resource that a step writes: the step itself, or the one that an `arm-update` or `check` names
+/// in `of`. `None` for other kinds.
 fn base<'a>(file: &'a File, step: &'a Step) -> Option<&'a Step> {
     match step.kind {
         Kind::Arm => Some(step),
@@ -146,7 +149,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a node has the same value for every tenant of the tier.
+    /// Whether a node's value does not depend on the request. Ids and names of steps count as known, because only the
+    /// types in ids are used.
     fn is_decided(&self, field: &str, node: &Node) -> bool {
         let decided = |path: &String| {
             let outputs = path.strip_prefix("steps.").and_then(|rest| rest.split_once('.'));
@@ -180,9 +184,9 @@ impl Reader<'_> {
             (Kind::EntraApplication | Kind::ServicePrincipal | Kind::FederatedCredential, _) => {
                 self.note(step, Touch::Entra);
             }
-            // It reads what the auditor's role allows.
+            // The isolation check reads with the role of the auditor (`crate::permissions`).
             (Kind::Isolation, _) => {}
-            // The file has a finding already.
+            // The type or the other step is missing, which the check of the file has reported.
             (Kind::Arm | Kind::ArmUpdate, None) => {}
         }
     }
@@ -202,7 +206,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Collects what a body names by its id.
+    /// Records each resource that a body names by its id and that the sender needs a right on.
     fn links(&mut self, step: &Step, of: &str, body: Option<&Node>) {
         let Some(body) = body else { return };
         for link in ResourceType::find(of).map_or(&[][..], |row| row.links) {
@@ -226,7 +230,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The type of the resource whose id a node gives.
+    /// The type of the resource whose id a node gives; if it can't be derived, records a fault and returns `None`.
     fn type_of(&mut self, step: &Step, at: &str, node: &Node) -> Option<String> {
         let id = self.text(step, at, node)?;
         let of = ResourceType::type_of_id(&id).map(|of| known(&of));
@@ -262,12 +266,13 @@ impl Reader<'_> {
     }
 }
 
-/// A type in the spelling of the table.
+/// A resource type in the spelling of the table of resource types; unchanged if the table does not have it.
 fn known(of: &str) -> String {
     ResourceType::find(of).map_or(of, |row| row.name).to_owned()
 }
 
-/// The nodes at a pointer, `*` for every item; `false` if an expression replaces a map or list on the path.
+/// Collects the nodes at a JSON pointer in which `*` stands for every item of a list. Returns `false` if an expression
+/// replaces a map or list on the path, so that nodes may be missing.
 fn collect<'a>(node: &'a Node, pointer: &[&str], found: &mut Vec<&'a Node>) -> bool {
     let Some((first, rest)) = pointer.split_first() else {
         found.push(node);

@@ -9,29 +9,29 @@ use serde_json::{Value, json};
 /// How the values at one path compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// With case.
+    /// Texts are compared with case.
     Exact,
-    /// Without case, although other texts of the type are compared with case.
+    /// An enum value: compared without case, also where other texts are compared with case.
     Token,
-    /// The id of a role definition.
+    /// The id of a role definition: only its GUID counts.
     Role,
-    /// A region: `West Europe` is `westeurope`.
+    /// An Azure region: `West Europe` equals `westeurope`.
     Region,
-    /// A URL to which the service adds a slash.
+    /// A URL: a slash that the service adds at the end does not matter.
     Address,
     /// A list in which order and repetitions do not matter.
     Set,
-    /// A list whose items are identified by this member.
+    /// A list whose items are identified by the member of this name.
     Keyed(&'static str),
     /// A map that is desired as a whole: an extra member is a difference.
     Whole,
     /// Read-only or write-only: never compared.
     Never,
-    /// The default that applies if the service leaves the member out.
+    /// If the service leaves the member out, it has this default value.
     Absent(Implied),
 }
 
-/// The default of a service.
+/// The default value that a service uses for a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Implied {
     /// A Boolean.
@@ -57,9 +57,9 @@ use Rule::{Absent, Address, Exact, Keyed, Never, Region, Role, Set, Whole};
 
 type Row = (&'static str, Rule);
 
-/// Every type of Resource Manager.
+/// The rules for every type of Resource Manager.
 const ARM: &[Row] = &[
-    // Only Azure sets these.
+    // Only Azure sets these members.
     ("/id", Never),
     ("/name", Never),
     ("/type", Never),
@@ -70,7 +70,7 @@ const ARM: &[Row] = &[
     ("/identity/tenantId", Never),
     // Names of tags are compared without case, their values with case.
     ("/tags/*", Exact),
-    // Texts for people.
+    // Texts for people are compared with case.
     ("/properties/displayName", Exact),
     ("/properties/friendlyName", Exact),
     ("/properties/description", Exact),
@@ -82,14 +82,14 @@ const ARM: &[Row] = &[
     ("/properties/networkAcls/virtualNetworkRules", Keyed("id")),
 ];
 
-/// Every type of Microsoft Graph.
+/// The rules for every type of Microsoft Graph.
 const GRAPH: &[Row] = &[
     ("/id", Never),
     ("/appId", Never),
     ("/createdDateTime", Never),
     ("/deletedDateTime", Never),
     ("/publisherDomain", Never),
-    // Ownership marks have their own check; others may add tags.
+    // Steps check ownership tags by themselves; others may add tags.
     ("/tags", Never),
 ];
 

@@ -18,7 +18,7 @@ pub use self::{
 };
 use crate::pointer;
 
-/// The types of Microsoft Graph.
+/// The names of types of Microsoft Graph.
 pub mod graph {
     /// An application.
     pub const APPLICATION: &str = "microsoft.graph.application";
@@ -29,14 +29,14 @@ pub mod graph {
 }
 
 /// The JSON pointers, as `desired` spells them, at which `observed` differs. `kind` is the resource type or one of
-/// [`graph`]; for an unknown one only the general rules apply. Members that only Azure sets are ignored.
+/// [`graph`]; for an unknown type only the general rules apply. Members that only Azure sets are ignored.
 pub fn differences(kind: &str, desired: &Value, observed: &Value) -> Vec<String> {
     let mut comparison = Comparison { rules: Rules::of(kind), at: String::new(), found: Vec::new() };
     comparison.member(desired, Some(observed));
     comparison.found
 }
 
-/// Whether one member, at a JSON pointer into a resource of this kind, matches.
+/// Whether the member at `pointer`, a JSON pointer into a resource of this kind, matches.
 pub fn same_at(kind: &str, pointer: &str, desired: &Value, observed: &Value) -> bool {
     let mut comparison = Comparison { rules: Rules::of(kind), at: pointer.to_owned(), found: Vec::new() };
     let rule = comparison.rules.at(pointer);
@@ -45,7 +45,7 @@ pub fn same_at(kind: &str, pointer: &str, desired: &Value, observed: &Value) -> 
     comparison.found.is_empty()
 }
 
-/// A member by its name without case; if there are several, one that is not null.
+/// The member `name` of an object, found without case; if there are several, one that is not null.
 pub fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     member_of(value.as_object()?, name)
 }
@@ -75,7 +75,7 @@ pub fn text_at<'a>(value: &'a Value, pointer: &str) -> &'a str {
     at(value, pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A comparison in progress.
+/// The state of a comparison in progress.
 struct Comparison {
     rules: Rules,
     /// The current JSON pointer.
@@ -103,7 +103,8 @@ impl Comparison {
                 self.members(desired, observed, rule == Some(Rule::Whole))
             }
             (Value::Array(desired), Some(Value::Array(observed))) => self.items(desired, observed, rule),
-            // A map that has only default values and members that can't be compared.
+            // The service leaves the map out: all its desired members must have default values or be excluded from the
+            // comparison.
             (Value::Object(desired), None) if rule != Some(Rule::Whole) => self.are_implied(desired),
             // An empty value asks for nothing, and services leave it out.
             (desired, None) => is_empty(desired),
@@ -114,7 +115,7 @@ impl Comparison {
         }
     }
 
-    /// Compares each desired member; `false` if the map as a whole differs.
+    /// Compares each desired member; returns `false` if the map as a whole differs.
     fn members(&mut self, desired: &Map<String, Value>, observed: &Map<String, Value>, whole: bool) -> bool {
         if whole && desired.len() != observed.len() {
             return false;
@@ -126,7 +127,7 @@ impl Comparison {
         true
     }
 
-    /// Whether members that the service leaves out have their defaults.
+    /// Whether all desired members, which the service leaves out, have their default values.
     fn are_implied(&mut self, desired: &Map<String, Value>) -> bool {
         let known = self.found.len();
         self.members(desired, &Map::new(), false);
@@ -135,7 +136,7 @@ impl Comparison {
         same
     }
 
-    /// Compares two lists; `false` if they differ as lists.
+    /// Compares two lists; returns `false` if the lists as a whole differ, e.g. in their lengths.
     fn items(&mut self, desired: &[Value], observed: &[Value], rule: Option<Rule>) -> bool {
         match rule {
             Some(Rule::Set) => self.covers(desired, observed) && self.covers_back(desired, observed),
@@ -163,7 +164,7 @@ impl Comparison {
         observed.iter().all(|other| desired.iter().any(|item| self.are_same(item, other)))
     }
 
-    /// Compares lists whose items are identified by a member.
+    /// Compares lists whose items are identified by the member `key`; returns `false` if the lists as a whole differ.
     fn keyed(&mut self, desired: &[Value], observed: &[Value], key: &str) -> bool {
         let by = |items: &[Value], desired: &Value| {
             let same =
@@ -181,14 +182,14 @@ impl Comparison {
             if index == at {
                 self.within(&at.to_string(), |here| here.member(item, Some(other)));
             } else if !self.are_same(item, other) {
-                // The pointer would lead to different items in the two lists.
+                // The items have different indices in the two lists, so a pointer to the difference would be ambiguous.
                 return false;
             }
         }
         true
     }
 
-    /// Whether an item matches, at whatever index.
+    /// Whether two items match, whatever their indices are.
     fn are_same(&mut self, desired: &Value, observed: &Value) -> bool {
         let known = self.found.len();
         self.within("0", |here| here.member(desired, Some(observed)));

@@ -23,14 +23,16 @@ pub fn eq_ignore_case(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 
-/// Whether two scalars mean the same. Graph's texts are compared with case, Resource Manager's without.
+/// Whether two scalars mean the same. With `letters`, texts are compared with case, as Graph does; without, they are
+/// compared without case, as Resource Manager does.
 pub(super) fn same_scalar(desired: &Value, observed: &Value, rule: Option<Rule>, letters: bool) -> bool {
     match (desired, observed) {
         (Value::String(desired), Value::String(observed)) => same_text(desired, observed, rule, letters),
         (Value::Number(desired), Value::Number(observed)) => {
             desired == observed || desired.as_f64() == observed.as_f64()
         }
-        // Some services take a number or Boolean as text and return it as such, and some the other way round.
+        // Some services take a number or Boolean as text and return it as a number or Boolean, and some the other way
+        // round.
         (Value::String(text), other @ (Value::Number(_) | Value::Bool(_)))
         | (other @ (Value::Number(_) | Value::Bool(_)), Value::String(text)) => {
             let read = serde_json::from_str::<Value>(&text.trim().to_ascii_lowercase());
@@ -57,7 +59,7 @@ fn same_text(desired: &str, observed: &str, rule: Option<Rule>, letters: bool) -
     eq_ignore_case_all || is_same_time(desired, observed) || is_same_span(desired, observed)
 }
 
-/// `West Europe` becomes `westeurope`.
+/// Brings the name of a region into one form: `West Europe` becomes `westeurope`.
 fn region(text: &str) -> String {
     text.replace(' ', "").to_ascii_lowercase()
 }
@@ -70,7 +72,7 @@ pub(super) fn is_guid(text: &str) -> bool {
     text.len() == 36 && text.parse::<uuid::Uuid>().is_ok()
 }
 
-/// Whether both are the same instant in RFC 3339, whatever the time zone and number of digits.
+/// Whether both texts are the same instant in RFC 3339, whatever the time zone and number of digits.
 fn is_same_time(desired: &str, observed: &str) -> bool {
     let read = |text: &str| {
         let begins = text.as_bytes().first().is_some_and(u8::is_ascii_digit);
@@ -79,7 +81,7 @@ fn is_same_time(desired: &str, observed: &str) -> bool {
     read(desired).is_some_and(|instant| read(observed) == Some(instant))
 }
 
-/// Whether both are ISO 8601 durations of equal length.
+/// Whether both texts are ISO 8601 durations of equal length.
 fn is_same_span(desired: &str, observed: &str) -> bool {
     let read = |text: &str| {
         let span = text.starts_with(['P', 'p']).then(|| text.parse::<Span>().ok()).flatten()?;

@@ -9,7 +9,7 @@ use crate::blueprint::Kind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DriftClass {
-    /// It may give someone access, or remove a protection.
+    /// The change may give someone access, or remove a protection.
     Isolation,
     /// The service may be missing, failing, smaller or slower.
     Availability,
@@ -18,10 +18,10 @@ pub enum DriftClass {
 }
 
 impl DriftClass {
-    /// All classes, the worst first.
+    /// All classes, the most severe first.
     pub const ALL: [Self; 3] = [Self::Isolation, Self::Availability, Self::Cosmetic];
 
-    /// The name in settings, events and reports.
+    /// The class's name in settings, events and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Isolation => "isolation",
@@ -31,9 +31,9 @@ impl DriftClass {
     }
 }
 
-/// Differences that are less than a matter of isolation: a pattern of a JSON pointer, and the class. `*` stands for any
-/// one segment; a pattern covers what is below it; the first matching row counts. Everything else is a matter of
-/// isolation: who has access, by what, as whom, over which network, with which key, whose code runs, who owns it.
+/// The class of a difference, by a pattern of its JSON pointer. `*` stands for any one segment; a pattern also covers
+/// what is below it; the first matching row counts. A pointer without a row is of the class `isolation`: who has
+/// access, by what, as whom, over which network, with which key, whose code runs, who owns it.
 const ROWS: [(&str, DriftClass); 30] = [
     // Ownership.
     ("/tags/tenantry-deployment", DriftClass::Isolation),
@@ -49,7 +49,7 @@ const ROWS: [(&str, DriftClass); 30] = [
     ("/properties/friendlyName", DriftClass::Cosmetic),
     ("/properties/displayName", DriftClass::Cosmetic),
     ("/properties/description", DriftClass::Cosmetic),
-    // Whether it runs, and its size.
+    // Whether the service runs, and its size.
     ("/accountEnabled", DriftClass::Availability),
     ("/location", DriftClass::Availability),
     ("/sku", DriftClass::Availability),
@@ -70,8 +70,8 @@ const ROWS: [(&str, DriftClass); 30] = [
     ("/properties/Application_Type", DriftClass::Availability),
 ];
 
-/// Types that protect: a missing object of any other type only takes the service away, but without these someone else
-/// may get access, or it would go unseen.
+/// Prefixes of resource types that protect a tenant. If such an object is missing, someone else may get access, or
+/// access may not be logged. A missing object of any other type only affects the availability of the service.
 const PROTECTING: [&str; 6] = [
     "Microsoft.Network/privateEndpoints",
     "Microsoft.Network/networkSecurityGroups",
@@ -87,8 +87,8 @@ pub fn class_of(pointer: &str) -> DriftClass {
     row.map_or(DriftClass::Isolation, |(_, class)| *class)
 }
 
-/// The class of a difference whose direction matters: a principal that should be disabled and is enabled gives access
-/// to a suspended tenant.
+/// Like [`class_of`], but takes the desired value into account: a principal that should be disabled and is enabled
+/// gives access to a suspended tenant, which is of the class `isolation`.
 pub fn class_of_difference(pointer: &str, desired: Option<&Value>) -> DriftClass {
     match desired {
         Some(Value::Bool(false)) if fits("/accountEnabled", pointer) => DriftClass::Isolation,
@@ -96,10 +96,10 @@ pub fn class_of_difference(pointer: &str, desired: Option<&Value>) -> DriftClass
     }
 }
 
-/// The class of a missing object: by its step's kind, and its resource type if it has one.
+/// The class of a missing object, by the kind of its step and its resource type (`of`; `None` if it has none).
 pub fn class_of_absence(kind: Kind, of: Option<&str>) -> DriftClass {
     match kind {
-        // Identities, their rights, and who may become them.
+        // Identities, their rights, and who may act as them.
         Kind::RoleAssignment
         | Kind::EntraApplication
         | Kind::ServicePrincipal

@@ -1,4 +1,4 @@
-//! The drift check of one step that was ready: the request, and what the answer means.
+//! The drift check of one step that was ready: the request that reads the object, and what the answer means.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,8 @@ use crate::{
     tenant::{Goal, Status, StepState, Tenant},
 };
 
-/// Members that should be empty and that no step sets: secrets besides the declared credentials.
+/// Members that no step sets and that have to be empty: with a password or certificate someone else could act as the
+/// tenant.
 const NEVER: [(Kind, &str); 4] = [
     (Kind::EntraApplication, "/passwordCredentials"),
     (Kind::EntraApplication, "/keyCredentials"),
@@ -22,20 +23,21 @@ const NEVER: [(Kind, &str); 4] = [
     (Kind::ServicePrincipal, "/keyCredentials"),
 ];
 
-/// The result of a drift check.
+/// The result of the drift check of one step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DriftObservation {
-    /// It matches.
+    /// The object matches its desired state.
     Right,
-    /// It differs.
+    /// The object differs, by these items.
     Drifted(Vec<Item>),
-    /// Its provisioning state is Failed or Canceled.
+    /// The object's provisioning state is Failed or Canceled.
     Failed(Box<Item>),
-    /// The state is not known, for this reason.
+    /// The object's state is not known, for this reason.
     Unknown(String),
 }
 
-/// Whether a tenant can be compared: it is active, no worker holds it, and no step is in progress.
+/// Whether a tenant can be checked for drift: it is active and not to be deleted, has no open operation and no lease,
+/// and each of its steps is ready or blocked.
 pub fn at_rest(tenant: &Tenant) -> bool {
     tenant.status == Status::Active
         && tenant.goal == Goal::Present
@@ -47,21 +49,21 @@ pub fn at_rest(tenant: &Tenant) -> bool {
         })
 }
 
-/// A step that was ready, with its desired state.
+/// The drift check of one step that was ready, with the step's desired state.
 pub struct DriftCheck<'a> {
     name: StepName,
     rendered: Rendered,
-    /// The outputs when it was last ready, with their JSON pointers.
+    /// The step's outputs when it was last ready.
     recorded: &'a Outputs,
     pointers: &'a std::collections::BTreeMap<String, String>,
     step: Box<dyn Step>,
 }
 
 impl<'a> DriftCheck<'a> {
-    /// The check of one step.
+    /// Makes the check of one step.
     ///
     /// # Errors
-    /// Why its desired state can't be evaluated.
+    /// The plan or the tenant's document does not have the step, or its desired state can't be evaluated.
     pub fn at(tenant: &'a Tenant, name: &StepName) -> Result<Self, String> {
         let planned = tenant.plan.steps.get(name).ok_or("the plan has no such step")?;
         let record = tenant.steps.get(name).ok_or("nothing is recorded of it")?;
@@ -75,17 +77,18 @@ impl<'a> DriftCheck<'a> {
         self.rendered.kind()
     }
 
-    /// The request.
+    /// The request that reads the step's object.
     pub fn question(&self) -> Request {
         self.step.read()
     }
 
-    /// Judges the answer.
+    /// Judges the answer to [`Self::question`].
     pub fn judge(&self, reply: &Reply) -> DriftObservation {
         match self.step.judge(reply) {
             Ok(Comparison::Matches(outputs)) => observation(self.other_outputs(&outputs, reply)),
             Ok(Comparison::Drifted(pointers)) => self.drifted(&pointers, Remedy::Write, reply),
-            // No write is taken as long as a fixed member differs, so none of the differences can be repaired.
+            // Azure accepts no write as long as an immutable member differs, so none of the differences can be
+            // repaired.
             Ok(Comparison::Immutable { differences, .. }) => {
                 self.drifted(&differences, Remedy::Person, reply)
             }
@@ -93,7 +96,7 @@ impl<'a> DriftCheck<'a> {
             Ok(Comparison::Foreign(_)) => observation(vec![self.foreign(reply)]),
             Ok(Comparison::Failed(cause)) => DriftObservation::Failed(Box::new(self.failed(&cause.message))),
             Ok(Comparison::InProgress) => DriftObservation::Unknown("Azure is working on it".to_owned()),
-            // Its parent resource does not exist, so it does not exist either.
+            // The parent resource does not exist, so the object does not exist either.
             Err(_) if reply.status == 404 => observation(vec![self.absent()]),
             Err(failure) => {
                 if let (Rendered::Check(check), true) = (&self.rendered, reply.is_success()) {
@@ -114,7 +117,7 @@ impl<'a> DriftCheck<'a> {
                 let id = self.recorded.get("id").and_then(Value::as_str);
                 id.unwrap_or(grant.scope.as_str()).to_owned()
             }
-            // A proof covers everything and has no single resource.
+            // The isolation check covers all objects and has no single resource.
             Rendered::Isolation(_) => String::new(),
             Rendered::EntraApplication(application) => format!("applications/{}", application.unique_name),
             Rendered::ServicePrincipal(principal) => format!("servicePrincipals/{}", principal.app_id),
@@ -154,7 +157,7 @@ impl<'a> DriftCheck<'a> {
             by: None,
             by_unknown: None,
             healing: None,
-            // A check writes nothing.
+            // A step of kind `check` writes nothing, so it can't repair anything.
             remedy: if self.kind() == Kind::Check { Remedy::Person } else { remedy },
         }
     }
@@ -192,7 +195,7 @@ impl<'a> DriftCheck<'a> {
         self.item("/tags", (owner, observed), DriftClass::Isolation, Remedy::Person)
     }
 
-    /// What a check expects and does not find.
+    /// The items for values that a step of kind `check` expects and the resource does not have.
     fn expected(&self, expect: &Value, reply: &Reply) -> Vec<Item> {
         let kind = self.compared_as();
         let wrong = expect.as_object().into_iter().flatten().filter(|(pointer, desired)| {
@@ -212,7 +215,7 @@ impl<'a> DriftCheck<'a> {
     /// created another one of the same name.
     fn other_outputs(&self, outputs: &Outputs, reply: &Reply) -> Vec<Item> {
         let mut items = self.never(reply);
-        // An assignment with the same grant and another name counts as the same.
+        // A role assignment or federated credential with the same content and another id counts as the same.
         if matches!(self.kind(), Kind::RoleAssignment | Kind::FederatedCredential) {
             return items;
         }

@@ -20,59 +20,61 @@ const VALUE_CHARACTERS: usize = 300;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
-    /// The step that the object belongs to.
+    /// The name of the step that the object belongs to.
     pub step: StepName,
     /// The resource's id, or the name of the object in Entra.
     pub resource: String,
-    /// A JSON pointer into it; its id if it is absent or failed as a whole.
+    /// The JSON pointer to the difference in the object. If the object is absent or its provisioning state is Failed,
+    /// the same as `resource`.
     pub path: String,
     /// The desired value, redacted and truncated.
     pub desired: Value,
-    /// The observed value, likewise; `null` if there is none.
+    /// The observed value, redacted and truncated; null if there is none.
     pub observed: Value,
     /// What the change may do.
     pub severity: DriftClass,
     /// Who made the change, if Azure's activity log shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<By>,
-    /// Why that is not known.
+    /// Why it is not known who made the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_unknown: Option<String>,
-    /// What is done about it; `None` if it is only reported.
+    /// What is done about the difference; `None` if it is only reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healing: Option<Healing>,
-    /// What would repair it.
+    /// What would repair the difference.
     #[serde(skip)]
     pub remedy: Remedy,
 }
 
 impl Item {
-    /// The key that identifies it in later checks.
+    /// The key that identifies the same difference in later checks: step and path.
     pub fn key(&self) -> String {
         format!("{} {}", self.step, self.path)
     }
 }
 
-/// What would repair an item.
+/// What would repair a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Remedy {
     /// Nothing that tenantry may do: the object is another owner's, was never desired, or would have to be deleted
     /// first.
     #[default]
     Person,
-    /// Its step writes it again.
+    /// The step writes the object again.
     Write,
-    /// Its step recreates it, so that all its dependents have to be read again too.
+    /// The step recreates the object, after which all steps that depend on it have to be read again too.
     Remake,
 }
 
-/// What is done about an item.
+/// What is done about a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Healing {
-    /// Its step restarts and repairs it.
+    /// The step is restarted to repair the difference.
     Begun,
-    /// It was repaired several times within a day and came back: a person has to find out why.
+    /// The difference was repaired [`GIVE_UP`](super::GIVE_UP) times within a day and came back: a person has to find
+    /// out why.
     GivenUp,
 }
 
@@ -87,38 +89,39 @@ pub struct By {
     pub app_id: Option<String>,
     /// What was done, e.g. `Microsoft.Storage/storageAccounts/write`.
     pub operation: String,
-    /// When it was done, as the log has it.
+    /// The time of the change, as the log has it.
     pub at: String,
 }
 
 /// A step that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unread {
-    /// The step.
+    /// The name of the step.
     pub step: StepName,
-    /// Why it could not be read.
+    /// Why the step's object could not be read.
     pub why: String,
 }
 
-/// The result of comparing one tenant.
+/// The result of the drift checks of one tenant's steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DriftReport {
-    /// [`Self::SCHEMA`].
+    /// The schema of the report: [`Self::SCHEMA`].
     pub schema: String,
     /// The tenant's id.
     pub tenant_id: TenantId,
     /// The differences, in the order of steps and paths.
     pub items: Vec<Item>,
-    /// What could not be read.
+    /// The steps whose objects could not be read.
     pub unread: Vec<Unread>,
-    /// What a person should do next, as a command; `None` if everything matches.
+    /// What a person should do next, as a sentence with a command; `None` if everything matches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// Steps that were blocked and match again: their records have to be updated.
     #[serde(skip)]
     pub recovered: Vec<StepName>,
-    /// Whether a provisioning state is Failed: then a person has to check it before anything is recreated.
+    /// Whether an object's provisioning state is Failed or Canceled: then a person has to check the object before
+    /// anything is recreated.
     #[serde(skip)]
     pub has_failed: bool,
 }
@@ -127,8 +130,8 @@ impl DriftReport {
     /// The schema of reports.
     pub const SCHEMA: &str = "tenantry.drift/1";
 
-    /// The report on the checks of a tenant's steps. What a check step and the step that writes it both find is
-    /// reported once.
+    /// Makes the report from the observations of a tenant's steps. A difference that both a `check` and the step that
+    /// writes the resource find is reported once.
     pub fn of(tenant: &Tenant, observations: Vec<(StepName, DriftObservation)>) -> Self {
         let mut report = Self {
             schema: Self::SCHEMA.to_owned(),
@@ -162,7 +165,7 @@ impl DriftReport {
         let mut reported = BTreeSet::new();
         report.items.retain(|item| {
             let (resource, path) = (item.resource.to_ascii_lowercase(), item.path.to_ascii_lowercase());
-            // What is below a reported item is reported with it.
+            // A difference below the path of a reported item is part of that item.
             let above = path.match_indices('/').map(|(at, _)| path.get(..at).unwrap_or_default());
             if above
                 .chain([path.as_str()])
@@ -178,7 +181,7 @@ impl DriftReport {
         report
     }
 
-    /// The command that repairs what can be repaired; for the rest a person has to act first.
+    /// A sentence with the command that repairs what can be repaired, and with what a person has to do about the rest.
     fn next_action(&self) -> Option<String> {
         let id = &self.tenant_id;
         let mendable = self.items.iter().any(|item| item.remedy != Remedy::Person);
@@ -202,7 +205,8 @@ impl DriftReport {
     }
 }
 
-/// A value for people: redacted by its name and form, and truncated.
+/// A value as reports show it: secrets are redacted, by the member's name and the value's form, and long values
+/// truncated.
 pub(super) fn shown(path: &str, value: Option<&Value>) -> Value {
     let Some(value) = value else { return Value::Null };
     let name = path.rsplit('/').next().unwrap_or_default();

@@ -1,9 +1,9 @@
 //! Drift: compares the recorded, the desired and the observed state of a ready tenant. Pure.
 //!
-//! A [`DriftCheck`] of one ready step has the request, and makes [`Item`]s of the answer. Each item has a class by what
-//! the change may do ([`class_of`]: one table; what it does not have counts as the worst). A [`DriftReport`] covers one
-//! tenant. [`take_in`] records it: which events are published and what is repaired. [`newest`] finds in Azure's
-//! activity log who made a change.
+//! A [`DriftCheck`] has the request that reads the object of one ready step, and makes [`Item`]s from the answer. Each
+//! item has a class by what the change may do. [`class_of`] has the table of classes; what it does not list counts as
+//! the most severe class. A [`DriftReport`] covers one tenant. [`take_in`] records a report and decides which events
+//! are published and what is repaired. [`newest`] finds in Azure's activity log who made a change.
 //!
 //! # Guarantees
 //! Equal tenants and equal answers give equal reports. A report contains no secret: values are redacted and truncated.

@@ -12,18 +12,19 @@ use crate::{
     tenant::{DriftReported, Tenant},
 };
 
-/// How often the same object is repaired within [`WITHIN`]; after that it is left to a person.
+/// How often the same difference (step and path) is repaired within [`WITHIN`]; after that it is left to a person.
 pub const GIVE_UP: usize = 3;
-/// See [`GIVE_UP`].
+/// The time within which repairs of the same difference are counted (see [`GIVE_UP`]).
 pub const WITHIN: SignedDuration = SignedDuration::from_hours(24);
-/// The most items that an event has, and the most bytes of all items together.
+/// The maximum number of items that an event contains, and the maximum bytes of JSON of all items together.
 const REPORTED_AT_MOST: (usize, usize) = (50, 32 * 1024);
 
 /// Records a report in the tenant's document: enqueues an event if the drift differs from what was last reported, and
-/// restarts the steps whose items are of a class in `heal`. Sets in the report what is done about each item. Returns
-/// `false` if nothing has to be saved.
+/// restarts the steps that can repair items of a class in `heal`. Sets in the report what is done about each item.
+/// Returns `false` if nothing has to be saved.
 ///
-/// A step that could not be read counts as it was last reported.
+/// If `heal` is not empty, blocked steps that match again are restarted too. For a step that could not be read, the
+/// last report stays valid.
 pub fn take_in(
     tenant: &mut Tenant,
     report: &mut DriftReport,
@@ -61,8 +62,8 @@ pub fn take_in(
     true
 }
 
-/// The steps that write again, and those that recreate. If a provisioning state is Failed, nothing is started:
-/// recreating that object deletes it first, which only a person may request.
+/// The steps that write their objects again, and the steps that recreate them. Both are empty if a provisioning state
+/// is Failed: recreating that object deletes it first, which only a person may request.
 fn plan(
     report: &mut DriftReport,
     past: &mut DriftReported,
@@ -90,7 +91,8 @@ fn plan(
     (write, remake)
 }
 
-/// A digest of each step's items. Who made the change is left out: that may become known later, and is no new drift.
+/// A digest of each step's items. Who made a change is left out, because that may become known later and is no new
+/// drift.
 fn digests(items: &[Item]) -> BTreeMap<StepName, String> {
     let mut of: BTreeMap<StepName, Vec<Value>> = BTreeMap::new();
     for item in items {
@@ -102,7 +104,7 @@ fn digests(items: &[Item]) -> BTreeMap<StepName, String> {
     of.into_iter().map(|(name, items)| (name, digest(items))).collect()
 }
 
-/// The event's `data`.
+/// The `data` of the event `tenant.drift.detected`, or of `tenant.drift.resolved` if `since` is set.
 fn data(tenant: &Tenant, report: &DriftReport, since: Option<Timestamp>) -> Value {
     let (mut items, mut bytes) = (Vec::new(), 0);
     for item in &report.items {

@@ -15,9 +15,9 @@ use crate::{
 };
 
 const API_VERSION: ApiVersion = ApiVersion::known("2015-04-01");
-/// How far back the log is read: less than its retention, so that no request is refused.
+/// How far back the log is read: less than the 90 days for which Azure keeps it, so that no request is refused.
 const KEPT: SignedDuration = SignedDuration::from_hours(89 * 24);
-/// How many characters of the log's texts are kept.
+/// How many characters of each text in the log are kept.
 const CHARACTERS: usize = 200;
 
 /// The request for the log of a resource in Azure Resource Manager between two instants; `None` for objects that the
@@ -37,7 +37,7 @@ pub fn question(resource: &str, from: Timestamp, to: Timestamp) -> Option<Reques
     Some(list.with_query("$filter", &filter).every_page())
 }
 
-/// The latest change that did not fail, and who made it.
+/// The latest write or delete in these log entries that did not fail and shows its caller; `None` if there is none.
 pub fn newest(entries: &[Value]) -> Option<By> {
     let text = |entry: &Value, pointer: &str| {
         text_at(entry, pointer).chars().filter(|c| !c.is_control()).take(CHARACTERS).collect::<String>()

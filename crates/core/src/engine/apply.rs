@@ -10,10 +10,12 @@ use crate::{
     tenant::{Cause, EntryContent, OutboxEntry, RawAnswer, StepState, Tenant},
 };
 
-/// How many of Azure's answers wait in the document for the history; bounded, so that the document can't grow forever.
+/// How many answers of services the outbox holds at most. Further answers are not recorded until entries are published,
+/// so that the document can't grow without bound.
 const PENDING_ANSWERS: usize = 16;
 
-/// Applies one event; `generation` is the step's generation at the time of the request.
+/// Applies one event to the tenant's document, and returns what has to be saved. The event's `generation` is the
+/// generation of the step when the request was sent.
 ///
 /// # Errors
 /// [`IllegalEvent`] if the event can't happen in the step's state, or belongs to an earlier generation. The document is
@@ -35,7 +37,7 @@ pub fn apply(
     let (before, deleting) = (record.state.as_str(), record.is_marked_for_deletion());
     note_unknown_code(tenant, name, &event, now);
     let raw = if let Event::Failed(failure) = &event { failure.raw.as_deref().cloned() } else { None };
-    // A discrepancy found earlier is void once something has happened.
+    // An earlier discrepancy of the step no longer holds once an event has happened to the step.
     let finding = discrepancies.remove(name);
     let mut at = At { tenant, discrepancies, name, policy, now, reported: None };
     let change = match event {
@@ -44,7 +46,8 @@ pub fn apply(
         }
         Event::Observed(Observation::Searched(state)) if deleting => at.searched(state),
         Event::Proved(proven) if !deleting => at.proved(*proven),
-        // A read for the other goal says nothing here.
+        // The read was for the other goal: for the existence of an object that is now marked for deletion, or the
+        // reverse.
         Event::Observed(_) | Event::Proved(_) => Change::None,
         Event::Began { target } => at.began(target, finding.as_ref()),
         Event::Found { target } => at.found(target),
@@ -61,7 +64,8 @@ pub fn apply(
     Ok(change)
 }
 
-/// Which events are legal in which state. A finished step does not change until its desired state changes.
+/// Whether an event can happen in a state. A step that is ready, blocked or deleted takes no event until it is
+/// restarted.
 fn is_legal(state: &StepState, event: &Event) -> bool {
     match (state, event) {
         (StepState::Ready(_) | StepState::Blocked { .. } | StepState::Deleted(_), _) => false,
@@ -88,7 +92,7 @@ fn is_legal(state: &StepState, event: &Event) -> bool {
     }
 }
 
-/// Records a code that the table of errors does not know, whatever the event leads to.
+/// Counts an error code that is not in the table of errors, whatever state the event leads to.
 fn note_unknown_code(tenant: &mut Tenant, name: &StepName, event: &Event, now: Timestamp) {
     if let Event::Failed(failure) | Event::Unanswered(failure) = event
         && failure.unlisted
@@ -98,7 +102,8 @@ fn note_unknown_code(tenant: &mut Tenant, name: &StepName, event: &Event, now: T
     }
 }
 
-/// Writes a history row for states that mean something to a person, with Azure's answer.
+/// Adds a history row to the outbox, with the service's answer, if the step became ready, blocked or deleted, if it
+/// waits for a retry, or if the transition reported a cause.
 fn note_change(
     tenant: &mut Tenant,
     name: &StepName,

@@ -1,4 +1,4 @@
-//! Delays between attempts, and the budgets after which the engine stops.
+//! Delays between attempts, and the budgets after which a step is blocked.
 
 use std::time::Duration;
 
@@ -9,30 +9,32 @@ use crate::{ids::sha256_hex, time::saturating_add};
 /// Delays, deadlines and budgets of the engine. All durations are wall-clock time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// Upper bound of the first back-off; doubles with every consecutive failure.
+    /// Upper bound of the first back-off; the bound doubles with every consecutive failure.
     pub backoff_first: Duration,
-    /// Upper bound of every back-off.
+    /// Upper bound of every back-off; a longer `Retry-After` of the service takes precedence.
     pub backoff_most: Duration,
-    /// Consecutive failures before the step is blocked.
+    /// After how many consecutive failures a step is blocked.
     pub max_failures: u32,
-    /// How long a new object may stay unknown to parts of Azure and Entra. Microsoft gives no bound; users report more
-    /// than five minutes.
+    /// How long a step is retried because a new object is not known to all parts of Azure and Entra yet. Microsoft
+    /// gives no bound; users report more than five minutes.
     pub lag_budget: Duration,
-    /// How often an attempt that ends in an unknown code is made, the first one included.
+    /// How many attempts are made, the first one included, if they end in an error code that is not in the table of
+    /// errors.
     pub unknown_tries: u32,
-    /// The window over which those attempts are spread; the last one comes at its end.
+    /// The time over which the [`Self::unknown_tries`] attempts are spread; the last attempt is at its end.
     pub unknown_window: Duration,
     /// How long after a write a replicated object may still be missing from a read.
     pub visibility: Duration,
-    /// The deadline of an operation if the service gives no limit.
+    /// How long an operation may run if the service gives no limit.
     pub operation_deadline: Duration,
-    /// The longest deadline of an operation, whatever limit the service gives.
+    /// How long an operation may run at most, whatever limit the service gives.
     pub operation_most: Duration,
-    /// Shortest time between two polls if the service names none.
+    /// Shortest time between two polls of an operation if the service sends no `Retry-After`.
     pub poll_first: Duration,
-    /// Longest time between two polls if the service names none.
+    /// Longest time between two polls of an operation if the service sends no `Retry-After`.
     pub poll_most: Duration,
-    /// Writes in one step generation after which another write does not help.
+    /// How many writes Azure accepts in one step generation before the step is blocked because its object still differs
+    /// or has failed.
     pub max_writes: u32,
     /// How long a resource in the state `Failed` is left alone before it is written again; doubles with every write.
     pub repair_first: Duration,
@@ -58,7 +60,8 @@ impl Policy {
         }
     }
 
-    /// The policy for a simulated Azure on the same machine: the same proportions, in milliseconds.
+    /// The policy for a simulated Azure on the same machine: delays of milliseconds, and more failures before a step is
+    /// blocked. Everything else is as for Azure.
     pub fn local() -> Self {
         Self {
             backoff_first: Duration::from_millis(40),
@@ -73,7 +76,8 @@ impl Policy {
         }
     }
 
-    /// When to try again: exponential back-off with full jitter, never before the service's `Retry-After`.
+    /// When to try again after `failures` consecutive failures: exponential back-off with full jitter, never before the
+    /// service's `Retry-After`.
     ///
     /// The jitter is derived from `seed`, so that a decision can be replayed.
     pub(super) fn retry_at(
@@ -90,8 +94,9 @@ impl Policy {
         saturating_add(now, self.asked(retry_after).unwrap_or_default().max(jitter))
     }
 
-    /// When to try again after an unknown code: each delay is twice the one before, and together they fill the window.
-    /// At most a tenth is added, so that many tenants do not retry at once.
+    /// When to try again after an unknown code, if `before` earlier attempts have ended in an unknown code too: each
+    /// delay is twice the one before, and together they fill the window. At most a tenth is added, so that many tenants
+    /// do not retry at once.
     pub(super) fn unknown_at(
         &self,
         before: u32,
@@ -106,7 +111,8 @@ impl Policy {
         saturating_add(now, self.asked(retry_after).unwrap_or_default().max(pause))
     }
 
-    /// When to poll an operation that has run since `since`: after a quarter of its age, within bounds.
+    /// When to poll an operation that began at `since`: after the service's `Retry-After`, or without one after a
+    /// quarter of the operation's age, within bounds.
     pub(super) fn poll_at(&self, since: Timestamp, after: Option<Duration>, now: Timestamp) -> Timestamp {
         let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
         saturating_add(
@@ -115,19 +121,19 @@ impl Policy {
         )
     }
 
-    /// The deadline of an operation, given the service's own limit.
+    /// How long an operation may run, given the service's own limit: at most `operation_most`, and `operation_deadline`
+    /// if the service gives no limit.
     pub(super) fn limit(&self, given: Option<SignedDuration>) -> Duration {
         let given = given.and_then(|given| Duration::try_from(given).ok());
         given.map_or(self.operation_deadline, |given| given.min(self.operation_most))
     }
 
-    /// Until when the service asked not to be called.
+    /// Until when the service asked not to be called; `None` if it did not ask.
     pub(super) fn pause_until(&self, retry_after: Option<Duration>, now: Timestamp) -> Option<Timestamp> {
         Some(saturating_add(now, self.asked(retry_after)?))
     }
 
-    /// The service's `Retry-After`, at most as long as an operation may run: a wrong header must not stop a step
-    /// forever.
+    /// The service's `Retry-After`, but at most `operation_deadline`: a wrong header must not stop a step forever.
     fn asked(&self, after: Option<Duration>) -> Option<Duration> {
         after.map(|after| after.min(self.operation_deadline))
     }

@@ -1,4 +1,5 @@
-//! Suspension: which steps cut access and when it is cut. Also remembers the blueprints that a tenant was moved from.
+//! Suspension: which steps cut access, and when access is cut. Also remembers the blueprints that a tenant was moved
+//! from.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +11,15 @@ use crate::{
     tenant::{AccessCut, StepRecord, Tenant},
 };
 
-/// Begins a suspension: `steps` cut access. Steps that have done so already count at once.
+/// Records the start of a suspension in which `steps` cut access. If all of them have done so already, access counts as
+/// cut at once.
 pub fn begin(tenant: &mut Tenant, steps: BTreeSet<StepName>, now: Timestamp) {
     tenant.cut = (!steps.is_empty()).then_some(AccessCut { steps, at: None });
     note(tenant, now);
 }
 
-/// Records the time at which the last step that cuts access has done so.
+/// Records `now` as the time of the cut once every step that cuts access has done so. A time that is already recorded
+/// stays.
 pub(super) fn note(tenant: &mut Tenant, now: Timestamp) {
     let Some(cut) = &tenant.cut else { return };
     let done = |name: &StepName| tenant.steps.get(name).is_none_or(StepRecord::is_at_rest);
@@ -28,7 +31,8 @@ pub(super) fn note(tenant: &mut Tenant, now: Timestamp) {
     }
 }
 
-/// Remembers the current blueprint when another one replaces it: objects of the old one may still have to be deleted.
+/// Remembers the tenant's current blueprint if `plan` has another one: objects of the current one may still have to be
+/// deleted.
 pub(super) fn remember_former(tenant: &mut Tenant, plan: &Plan) {
     let old = &tenant.plan.blueprint;
     if old.digest != plan.blueprint.digest && !tenant.former.iter().any(|past| past.digest == old.digest) {

@@ -18,21 +18,21 @@ pub enum Act {
     Read,
     /// Create or change the object. The intent is saved first.
     Write,
-    /// Delete what was read. The intent is saved first.
+    /// Delete the object that was read. The intent is saved first.
     Delete,
-    /// Poll its operation. The operation is saved first.
+    /// Poll the long-running operation on the object. The poll URL is saved first.
     Poll,
 }
 
-/// What to do next.
+/// What to do next for one tenant.
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Decision {
     /// What can be done now, all of it in parallel.
     pub acts: BTreeMap<StepName, Act>,
-    /// When the next thing can be done, if not before.
+    /// When the next step can act, unless an answer allows an act before; `None` if no step waits for a time.
     pub next: Option<Timestamp>,
-    /// The end of the current work, if nothing is to be done or awaited.
+    /// How the current work ended; `None` as long as there is something to do or to wait for.
     pub outcome: Option<Outcome>,
 }
 
@@ -41,7 +41,7 @@ pub struct Decision {
 /// # Guarantees
 /// - Nothing is written that was not read in this pass: [`Act::Write`] and [`Act::Delete`] are returned only for what
 ///   `discrepancies` holds. Do not skip the read after a restart because the document says *writing*: that would repeat
-///   the request of a dead worker over any change made since.
+///   the request of a crashed worker and overwrite any change made since.
 /// - A step acts only if all its dependencies are ready, and is deleted only if nothing depends on it any more.
 /// - There is an outcome if and only if nothing is to be done, awaited or in flight, so a tenant never stops without
 ///   one.
@@ -59,7 +59,8 @@ pub fn decide(
             continue;
         }
         match next_for(record, discrepancies.get(name), now) {
-            // What was in use is not deleted without a ground, even if it is marked for deletion.
+            // An object that was in use is not deleted without a reason that allows it, even if its step is marked for
+            // deletion.
             Next::Act(Act::Delete) if !removal::may_delete(tenant, name, record) => {}
             Next::Act(act) => _ = decision.acts.insert(name.clone(), act),
             Next::At(at) => decision.next = Some(decision.next.map_or(at, |next| next.min(at))),
@@ -78,16 +79,17 @@ enum Next {
     Nothing,
 }
 
-/// Whether the step may act: its dependencies are ready, or its dependents are deleted.
+/// Whether a step may act: its dependencies are ready or, for a step that is marked for deletion, its dependents are
+/// deleted.
 fn may_act(tenant: &Tenant, name: &StepName, record: &StepRecord) -> bool {
     if record.is_marked_for_deletion() {
-        // A step left to the deletion of another does not delay that deletion.
+        // A dependent whose object is deleted together with another step's object does not delay this deletion.
         let stands = |other: &StepRecord| {
             other.is_deleting() && other.needs.contains(name) && !removal::is_carried(tenant, other)
         };
         return !(removal::is_carried(tenant, record) || tenant.steps.values().any(stands));
     }
-    // A proof covers what stays, so it waits for pending deletions.
+    // An isolation check covers the objects that stay, so it waits for pending deletions.
     let is_early = record.kind == Kind::Isolation && tenant.steps.values().any(StepRecord::is_deleting);
     tenant.goal == Goal::Present
         && !is_early
@@ -98,7 +100,7 @@ fn next_for(record: &StepRecord, finding: Option<&Discrepancy>, now: Timestamp) 
     if record.state.is_final() {
         return Next::Nothing;
     }
-    // A service's pause counts first, then the state's own delay.
+    // The pause that a service asked for is checked first, then the delay of the step's own state.
     let waits = [record.not_before, record.state.not_before()];
     if let Some(at) = waits.into_iter().flatten().find(|at| *at > now) {
         return Next::At(at);
@@ -109,7 +111,7 @@ fn next_for(record: &StepRecord, finding: Option<&Discrepancy>, now: Timestamp) 
     }
 }
 
-/// A discrepancy calls for its effect; without one, read first.
+/// The act for a step that has no operation to poll: a write or delete if a discrepancy is known, otherwise a read.
 fn upon(record: &StepRecord, finding: Option<&Discrepancy>) -> Act {
     match finding {
         Some(Discrepancy::Amiss(..) | Discrepancy::MayBeStale(_)) if !record.is_marked_for_deletion() => {

@@ -12,8 +12,8 @@ use crate::{
     tenant::{Consent, Goal, Ground, Operation, Spec, StepRecord, StepState, Tenant},
 };
 
-/// Gives the tenant another desired state. Unchanged steps stay; changed ones are read again; dropped ones are deleted;
-/// a step that can't be changed in place is recreated, only with `consent`.
+/// Gives the tenant another desired state. Unchanged steps stay, changed steps are read again, and steps that the plan
+/// no longer has are deleted. A step that can't be changed in place is recreated, which needs `consent`.
 ///
 /// # Errors
 /// The steps that would be recreated, if there is no consent. The tenant is unchanged.
@@ -41,14 +41,14 @@ pub fn update(
         record.is_marked_for_deletion() || plan.steps.contains_key(name) || record.leaves_a_pause(now)
     });
     for (name, step) in &plan.steps {
-        // An earlier update may just have deleted it, and a stale replica could still show it.
+        // An earlier update may just have deleted the object, and a stale replica could still show it.
         let wrote_at = step.kind().is_replicated().then_some(now);
         match tenant.steps.get_mut(name) {
             None => {
                 let record = StepRecord::new(step.kind(), step.needs.clone(), step.digest.clone(), now);
                 tenant.steps.insert(name.clone(), StepRecord { wrote_at, ..record });
             }
-            // It was deleted and is desired again.
+            // The object was deleted and is desired again.
             Some(record) if record.state.is_deleted() => {
                 let fresh = StepRecord::new(step.kind(), step.needs.clone(), step.digest.clone(), now);
                 // A service's pause also holds for the recreated step.
@@ -60,7 +60,7 @@ pub fn update(
                 record.removal = None;
                 record.needs.clone_from(&step.needs);
             }
-            // The deletion uses what was recorded; afterwards the step restarts from the plan.
+            // The deletion uses what was recorded; afterwards the step restarts from the new plan.
             Some(record) if record.is_marked_for_deletion() => {}
             Some(record) => {
                 let same = record.digest == step.digest
@@ -77,7 +77,7 @@ pub fn update(
     }
     restart_downstream(tenant, &plan, now);
     if nothing_new {
-        // An update that changes nothing expects the objects to be there: read them all.
+        // An update that changes nothing still expects all objects to exist: read them all again.
         repair::read_all_again(tenant, now);
     }
     cut::remember_former(tenant, &plan);
@@ -85,8 +85,8 @@ pub fn update(
     Ok(())
 }
 
-/// The steps that an earlier update dropped and this one has again unchanged, if no delete was sent for them or their
-/// dependencies: they stay.
+/// The steps that an earlier update dropped and `plan` has again unchanged, if neither they nor their dependencies have
+/// begun to be deleted. Their objects stay.
 fn kept_after_all(tenant: &Tenant, plan: &Plan) -> BTreeSet<StepName> {
     let untouched = |(name, record): &(&StepName, &StepRecord)| {
         record.ground() == Some(&Ground::LeftPlan)
@@ -107,7 +107,7 @@ fn kept_after_all(tenant: &Tenant, plan: &Plan) -> BTreeSet<StepName> {
     }
 }
 
-/// The steps whose new desired state can't be reached by changing the object.
+/// The steps whose new desired state can't be reached by changing the object, or whose object is already being deleted.
 fn replacements(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
     let made =
         tenant.steps.iter().filter(|(_, record)| record.target.is_some() && !record.state.is_deleted());
@@ -120,21 +120,21 @@ fn replacements(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
     .collect()
 }
 
-/// All steps of the plan that an update deletes and recreates: those that can't be changed in place, and their
+/// The steps of the plan that an update deletes and recreates: those that can't be changed in place, and their
 /// dependents. Steps that are being deleted already are not included.
 pub fn recreations(tenant: &Tenant, plan: &Plan) -> Vec<StepName> {
     let going = removal::replaced_with(tenant, &going(tenant, plan));
     going.into_iter().filter(|name| plan.steps.contains_key(name)).collect()
 }
 
-/// The steps that a plan drops or replaces.
+/// The steps that a plan drops or recreates.
 fn going(tenant: &Tenant, plan: &Plan) -> BTreeSet<StepName> {
     let dropped = tenant.steps.keys().filter(|name| !plan.steps.contains_key(*name)).cloned();
     dropped.chain(replacements(tenant, plan)).collect()
 }
 
-/// Restarts steps that use the outputs of a changed step: their desired state may differ although their text is the
-/// same.
+/// Restarts steps that use the outputs of a changed step: their desired state may differ although the plan's text for
+/// them is the same.
 fn restart_downstream(tenant: &mut Tenant, plan: &Plan, now: Timestamp) {
     for name in plan.order() {
         let Some(step) = plan.steps.get(&name).filter(|step| step.desired.is_late()) else { continue };
@@ -151,12 +151,12 @@ fn restart_downstream(tenant: &mut Tenant, plan: &Plan, now: Timestamp) {
     }
 }
 
-/// Marks the whole tenant for deletion. Open operations fail with the reason `superseded`.
+/// Marks the whole tenant for deletion. Open operations are cancelled with the reason `superseded`.
 pub fn remove(tenant: &mut Tenant, by: &Operation, now: Timestamp) {
     tenant.goal = Goal::Absent;
     tenant.generation += 1;
     let all = tenant.steps.keys().cloned().collect();
-    // The whole tenant is deleted, so nothing is withheld.
+    // While the whole tenant is removed, every step may be deleted, so marking can't fail.
     let _ = removal::mark(tenant, &tenant.plan.clone(), &all, now);
     let reached = |tenant: &Tenant, ready: bool| -> Vec<StepName> {
         let steps = tenant.steps.iter().filter(|(_, record)| record.state.is_ready() == ready);
@@ -172,8 +172,8 @@ pub fn remove(tenant: &mut Tenant, by: &Operation, now: Timestamp) {
     }
 }
 
-/// Whether only a read shows the state of this kind, so that every request reads it again: objects that can be restored
-/// for a while after a deletion by hand, and the proof, which depends on all others.
+/// Whether an update reads a step of this kind again even if it is unchanged. That is so for objects that can be
+/// restored for a while after someone has deleted them, and for the isolation check, which depends on all other steps.
 fn always_read_again(kind: Kind) -> bool {
     match kind {
         Kind::EntraApplication | Kind::ServicePrincipal | Kind::Isolation => true,
@@ -181,9 +181,9 @@ fn always_read_again(kind: Kind) -> bool {
     }
 }
 
-/// Retries blocked steps, and reads ready ones again: a blocked step may depend on an object that was deleted. A
-/// reconcile request does the same if nothing is blocked. If the request gives consent, call [`removal::consent`]
-/// afterwards.
+/// Restarts blocked steps, and also ready ones, which are then read again: a blocked step may depend on an object that
+/// was deleted. A reconcile request does the same if nothing is blocked. If the request gives consent, call
+/// [`removal::consent`] afterwards.
 pub fn retry(tenant: &mut Tenant, now: Timestamp) {
     removal::withdraw(tenant);
     let present = tenant.goal == Goal::Present;
@@ -203,9 +203,9 @@ pub fn retry(tenant: &mut Tenant, now: Timestamp) {
     }
 }
 
-/// Repairs drift without a request: resets `steps` alone, and `remade` with all dependents, because a recreated object
-/// may have another id. Other steps stay as they are, also the proof of isolation, which is repeated on its own
-/// schedule. The tenant's status does not change.
+/// Restarts steps to repair drift that no request has asked about: `steps` alone, and `remade` with all dependents,
+/// because a recreated object may have another id. Other steps stay as they are, also the isolation check, which is
+/// repeated on its own schedule. The tenant's status does not change.
 pub fn reconcile(
     tenant: &mut Tenant,
     steps: &BTreeSet<StepName>,

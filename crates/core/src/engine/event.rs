@@ -11,16 +11,17 @@ use crate::{
     tenant::{Poll, Proven},
 };
 
-/// What this worker has read and not yet acted upon. Lost in a crash, then read again.
+/// The discrepancies that this worker has found and not yet acted upon, by step. They exist only in memory: after a
+/// crash the objects are read again.
 pub type Discrepancies = BTreeMap<StepName, Discrepancy>;
 
 /// A comparison that calls for a write or a delete.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Discrepancy {
-    /// A desired object is missing or differs; with the resource as it was shown, if it was.
+    /// A desired object is missing or differs. With the resource as the read showed it, if it showed one.
     Amiss(Comparison, Option<Value>),
-    /// It matches, but the read may be older than the last write, and that write may be outdated too. Writing again an
-    /// object that already matches does no harm.
+    /// The object matches, but the read may show the state before the last write, and that write may be outdated too.
+    /// Writing an object again that already matches does no harm.
     MayBeStale(Option<Value>),
     /// An object that should be deleted still exists.
     StillThere(DeletionState),
@@ -29,9 +30,9 @@ pub enum Discrepancy {
 /// What a read has shown.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Observation {
-    /// Of an object that should exist; with the resource as it was shown, if it was.
+    /// The comparison of an object that should exist. With the resource as the read showed it, if it showed one.
     Compared(Comparison, Option<Value>),
-    /// Of an object that should not exist.
+    /// The deletion state of an object that should not exist.
     Searched(DeletionState),
 }
 
@@ -44,7 +45,7 @@ pub enum Event {
     Proved(Box<Proven>),
     /// A write or delete is about to be sent.
     Began {
-        /// For writes, the step's target: what is needed later to find and delete the object.
+        /// For writes, the step's target: what is needed later to find and delete the object. `None` for deletes.
         target: Option<Value>,
     },
     /// The object exists and is ours although no write of it is recorded.
@@ -52,15 +53,15 @@ pub enum Event {
         /// The step's target: what is needed later to find and delete the object.
         target: Value,
     },
-    /// A write or delete was carried out; the resource has to be read.
+    /// Azure carried out a write or delete; the resource has to be read.
     Written,
-    /// A write was carried out, and its answer shows a matching resource with these outputs.
+    /// Azure carried out a write, and its answer shows a matching resource with these outputs.
     Answered(Outputs),
     /// The operation can't be polled; its progress shows only in the resource.
     Unaskable,
-    /// Azure is working on it.
+    /// Azure is still working on a write or delete.
     Running {
-        /// The operation to poll; `None` keeps the known one.
+        /// The operation to poll; `None` keeps the one that is recorded.
         operation: Option<Poll>,
         /// The service's `Retry-After`.
         after: Option<Duration>,
@@ -74,22 +75,22 @@ pub enum Event {
 /// An event of one step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepEvent<'a> {
-    /// The step.
+    /// The name of the step.
     pub step: &'a StepName,
     /// The step generation in which the request was made; an answer to an earlier generation is refused.
     pub generation: u32,
-    /// What happened.
+    /// What happened to the step.
     pub event: Event,
 }
 
-/// Whether an event changed something that has to survive a crash.
+/// Whether an event changed something that has to be saved, so that it survives a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
-    /// Nothing.
+    /// Nothing has to be saved.
     None,
     /// Something that the next read would show again.
     Minor,
-    /// Something that must be saved before the next effect.
+    /// Something that must be saved before the next write, delete or poll.
     Major,
 }
 
@@ -98,16 +99,16 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("step {step} is {state}: {event} can't happen there")]
 pub struct IllegalEvent {
-    /// The step.
+    /// The name of the step.
     pub step: String,
-    /// The name of its state.
+    /// The name of the step's state; `unknown` if the tenant has no such step.
     pub state: &'static str,
     /// The name of the event.
     pub event: &'static str,
 }
 
 impl Event {
-    /// The `Retry-After` of the service that answered, if any.
+    /// The `Retry-After` that a failure or an isolation check has, if any; `None` for all other events.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Failed(failure) | Self::Unanswered(failure) => failure.retry_after,
@@ -122,7 +123,7 @@ impl Event {
         }
     }
 
-    /// The name in errors and logs.
+    /// The event's name in errors and logs.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Observed(_) => "seen",

@@ -16,13 +16,14 @@ use crate::{
 pub enum Outcome {
     /// Everything in the plan exists and matches.
     Ready,
-    /// Everything that was ever recorded is deleted.
+    /// Every object that was ever recorded for the tenant is deleted.
     Removed,
-    /// These steps are blocked.
+    /// These steps are blocked, each for its cause: a person has to act.
     Blocked(BTreeMap<StepName, Cause>),
 }
 
-/// Begins work on the accepted operations: enqueues their `started` events and sets the tenant's status.
+/// Begins work on the accepted operations that have not started: enqueues their `started` events and sets the tenant's
+/// status.
 pub fn begin(tenant: &mut Tenant, now: Timestamp) {
     let fresh: Vec<usize> =
         tenant.operations.iter().enumerate().filter(|(_, op)| !op.started).map(|(index, _)| index).collect();
@@ -36,7 +37,7 @@ pub fn begin(tenant: &mut Tenant, now: Timestamp) {
     }
 }
 
-/// The status while work on an operation is in progress.
+/// The tenant's status while work on an operation is in progress.
 pub fn working(action: Action, goal: Goal) -> Status {
     match action {
         Action::Deprovision => Status::Deprovisioning,
@@ -47,7 +48,8 @@ pub fn working(action: Action, goal: Goal) -> Status {
     }
 }
 
-/// Ends the current work: every open operation gets its outcome, in the order of acceptance.
+/// Ends the current work: sets the tenant's status, records the outcome, and enqueues the events of the open operations
+/// in the order of acceptance. `exports` are stored if the outcome is [`Outcome::Ready`].
 ///
 /// A waiting tenant that is reconciled again publishes no second event: nothing changes until a person has acted.
 pub fn conclude(tenant: &mut Tenant, outcome: &Outcome, exports: BTreeMap<String, Value>, now: Timestamp) {
@@ -101,13 +103,14 @@ fn succeed(tenant: &mut Tenant, status: Status, now: Timestamp) {
 }
 
 /// How long it took, in milliseconds, from the acceptance of a suspension until the last step that cuts access had done
-/// so. `None` if no step cuts access, or if the tenant was resumed before.
+/// so. `None` for other operations, if no step cuts access, or if access was not cut before the tenant was resumed.
 pub fn access_cut_ms(tenant: &Tenant, operation: &Operation) -> Option<i64> {
     let at = tenant.cut.as_ref()?.at.filter(|_| operation.action == Action::Suspend)?;
     Some(milliseconds(operation.started_at, at).max(0))
 }
 
-/// Sets the status: failed if no retry can help; waiting if a person has to make room, grant or repair something.
+/// Records that steps are blocked, and enqueues the events. The status is failed if a cause is permanent, so that no
+/// retry can help; otherwise it is waiting, for a person to raise a quota, grant a permission or repair something.
 fn block(tenant: &mut Tenant, causes: &BTreeMap<StepName, Cause>, now: Timestamp) {
     let hopeless = |cause: &Cause| cause.class == FailureClass::Permanent;
     // Report a permanent cause first, if there is one.
@@ -145,7 +148,7 @@ fn block(tenant: &mut Tenant, causes: &BTreeMap<StepName, Cause>, now: Timestamp
     }
 }
 
-/// Adds when the operation ended, and how long it took.
+/// Adds to an event's `data` when the operation ended and how long it took.
 fn finish(data: &mut Value, operation: &Operation, now: Timestamp) {
     data["finishedAt"] = json!(now);
     data["durationMs"] = json!(milliseconds(operation.started_at, now));

@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 use super::outcome::{common_data, standing};
 use crate::tenant::{Proof, Proven, Tenant};
 
-/// After how long an unchanged verdict is recorded again, so that the document shows its age.
+/// After how long an unchanged verdict is recorded again, so that the document shows how recent it is.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
-/// How a proof that no step has asked for was recorded.
+/// How the result of an isolation check was recorded that was made outside of a step, e.g. by a timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noted {
-    /// It differs from the last one and is published; the tenant is due at once.
+    /// The verdict or its reasons differ from the last ones and are published; the tenant is due at once.
     Published,
-    /// It says the same as the last one, a day later.
+    /// The verdict and its reasons are the same as the last ones, which were recorded more than a day ago.
     Confirmed,
 }
 
-/// Records a proof that no step has asked for; `None` if the document does not change.
+/// Records the result of an isolation check that was made outside of a step; `None` if the document does not change.
 pub fn note(tenant: &mut Tenant, proven: Proven, now: Timestamp) -> Option<Noted> {
     if is_news(tenant, &proven.proof) {
         record(tenant, proven, now);
@@ -32,7 +32,7 @@ pub fn note(tenant: &mut Tenant, proven: Proven, now: Timestamp) -> Option<Noted
     })
 }
 
-/// Whether a proof differs from the last recorded one.
+/// Whether a proof differs from the last recorded one in its verdict or reasons.
 fn is_news(tenant: &Tenant, proof: &Proof) -> bool {
     tenant.proof.as_ref().is_none_or(|last| (last.verdict, &last.reasons) != (proof.verdict, &proof.reasons))
 }

@@ -15,7 +15,7 @@ use crate::{
     tenant::{Consent, FailureClass, Goal, Ground, Removal, StepRecord, StepState, Tenant},
 };
 
-/// The ground on which a step's object may be deleted under this plan; `None` if it may not.
+/// The reason why a step's object may be deleted under `plan`; `None` if it may not be deleted.
 pub(super) fn ground(tenant: &Tenant, plan: &Plan, name: &StepName) -> Option<Ground> {
     let record = tenant.steps.get(name)?;
     if tenant.goal == Goal::Absent {
@@ -36,12 +36,14 @@ pub(super) fn may_delete(tenant: &Tenant, name: &StepName, record: &StepRecord) 
         && (record.ground().is_some() || ground(tenant, &tenant.plan, name).is_some())
 }
 
-/// Marks steps and all their dependents for deletion. A step that never began is deleted already.
+/// Marks steps and all their dependents for deletion. A step without a recorded object is only restarted, or counts as
+/// deleted at once if the whole tenant is removed.
 ///
-/// An object in use that depends on a step that was never ready stays: it does not really depend on it yet.
+/// If none of the objects of `names` is in use, dependents whose objects are in use are not marked: those objects can't
+/// depend on them yet.
 ///
 /// # Errors
-/// The steps that may not be deleted. Nothing is changed.
+/// The steps whose objects may not be deleted. Nothing is changed.
 pub(super) fn mark(
     tenant: &mut Tenant,
     plan: &Plan,
@@ -82,7 +84,7 @@ fn withheld(tenant: &Tenant, plan: &Plan, names: &BTreeSet<StepName>) -> BTreeSe
     names.iter().filter(made).filter(|name| ground(tenant, plan, name).is_none()).cloned().collect()
 }
 
-/// These steps and all that depend on them, directly or not.
+/// The steps in `names` and all steps that depend on them, directly or indirectly.
 pub(super) fn standing_on(tenant: &Tenant, names: &BTreeSet<StepName>) -> BTreeSet<StepName> {
     let mut all = names.clone();
     loop {
@@ -96,8 +98,8 @@ pub(super) fn standing_on(tenant: &Tenant, names: &BTreeSet<StepName>) -> BTreeS
     }
 }
 
-/// What a retry with consent would recreate: every object that is blocked because only that could help, and its
-/// dependents. A retry gives its consent to these steps and no others.
+/// The steps that a retry with consent would recreate: every step whose object is blocked as `needs-consent`, and its
+/// dependents. The retry gives its consent to these steps and no others.
 pub fn replaceable(tenant: &Tenant) -> BTreeSet<StepName> {
     let blocked = tenant.steps.iter().filter(|(_, record)| {
         !record.is_marked_for_deletion()
@@ -107,7 +109,8 @@ pub fn replaceable(tenant: &Tenant) -> BTreeSet<StepName> {
     replaced_with(tenant, &roots)
 }
 
-/// What has to be deleted if these are recreated.
+/// The steps whose objects have to be deleted if those of `roots` are recreated: `roots` and their dependents, without
+/// steps that have no object or are marked for deletion already.
 pub(super) fn replaced_with(tenant: &Tenant, roots: &BTreeSet<StepName>) -> BTreeSet<StepName> {
     let mut all = standing_on(tenant, roots);
     all.retain(|name| {
@@ -119,7 +122,8 @@ pub(super) fn replaced_with(tenant: &Tenant, roots: &BTreeSet<StepName>) -> BTre
     all
 }
 
-/// The step that creates the object which a step writes: the step itself, or for an update step the one it updates.
+/// The step that creates the object which the step `name` writes: for an update step, the step of the resource that it
+/// updates; otherwise `name` itself. `None` if no step creates the object.
 pub(super) fn object_of(tenant: &Tenant, name: &StepName) -> Option<StepName> {
     let record = tenant.steps.get(name)?;
     if record.kind != Kind::ArmUpdate {
@@ -132,7 +136,7 @@ pub(super) fn object_of(tenant: &Tenant, name: &StepName) -> Option<StepName> {
     tenant.steps.iter().find(|(_, other)| makes(other)).map(|(name, _)| name.clone())
 }
 
-/// Records consent for these steps and withdraws all earlier consent.
+/// Records consent for the steps in `names` and withdraws all earlier consent.
 pub fn consent(tenant: &mut Tenant, names: &BTreeSet<StepName>, consent: &Consent) {
     withdraw(tenant);
     for name in names {
@@ -142,13 +146,13 @@ pub fn consent(tenant: &mut Tenant, names: &BTreeSet<StepName>, consent: &Consen
     }
 }
 
-/// Whether this request has given consent to delete a step's object.
+/// Whether the request `request_id` has given consent to delete a step's object.
 pub fn has_consent_of(tenant: &Tenant, name: &StepName, request_id: &str) -> bool {
     let given = tenant.steps.get(name).and_then(|record| record.consent.as_ref());
     given.is_some_and(|consent| consent.request_id == request_id)
 }
 
-/// Withdraws all unused consent: it was given for the work of an earlier request.
+/// Withdraws all consent that is not used yet: it was given for the work of an earlier request.
 pub(super) fn withdraw(tenant: &mut Tenant) {
     tenant
         .steps
@@ -157,9 +161,9 @@ pub(super) fn withdraw(tenant: &mut Tenant) {
         .for_each(|record| record.consent = None);
 }
 
-/// The step to whose deletion this one's deletion may be left: for an undo on an object that is deleted anyway, and for
-/// an object that can't be deleted because such an undo was refused. Any other refusal is for a person: there may be a
-/// lock.
+/// The step whose deletion also deletes the object of step `name`, so that a refused deletion may be left to it. There
+/// is one only for an undo on a resource that is deleted anyway, and for an object that can't be deleted because such
+/// an undo was refused. `None` in all other cases: a person has to decide, because somebody may have locked the object.
 pub(super) fn carrier(tenant: &Tenant, name: &StepName) -> Option<StepName> {
     let is_undo = tenant.steps.get(name)?.kind == Kind::ArmUpdate;
     let after_undo =
@@ -167,9 +171,11 @@ pub(super) fn carrier(tenant: &Tenant, name: &StepName) -> Option<StepName> {
     (is_undo || after_undo()).then(|| around(tenant, name)).flatten()
 }
 
-/// The nearest enclosing resource of a step's object that is marked for deletion.
+/// The step of the nearest enclosing resource whose deletion also deletes the object of step `name`; `None` if no such
+/// resource is being deleted.
 ///
-/// `None` for soft-deletable objects: deleted together with the enclosing resource they would stay as soft-deleted.
+/// `None` also for an object that is purged only by its own delete request: deleted together with the enclosing
+/// resource, it would stay soft-deleted.
 fn around(tenant: &Tenant, name: &StepName) -> Option<StepName> {
     let record = tenant.steps.get(name).filter(|record| record.is_marked_for_deletion())?;
     let kind = record.target.as_ref()?.get("type").and_then(Value::as_str).and_then(ResourceType::find);
@@ -197,7 +203,7 @@ pub(super) fn goes(tenant: &Tenant, name: &StepName) -> bool {
     tenant.steps.get(name).is_some_and(StepRecord::is_deleting)
 }
 
-/// Whether a step's object is left to the deletion of another step that has not finished.
+/// Whether the deletion of a step's object is left to another step whose own deletion has not finished.
 pub(super) fn is_carried(tenant: &Tenant, record: &StepRecord) -> bool {
     record.left_to().is_some_and(|carrier| goes(tenant, carrier))
 }

@@ -1,4 +1,4 @@
-//! Reading existing objects again, and what a reconcile request has repaired.
+//! Reads existing objects again, and lists what a reconcile request has repaired.
 
 use jiff::Timestamp;
 
@@ -9,11 +9,11 @@ use crate::{
     tenant::{Action, Goal, Repaired, Tenant},
 };
 
-/// How many differences of one step are recorded.
+/// How many differences of one step are recorded at most.
 const DIFFERENCES: usize = 16;
 
-/// Has everything that is ready read again, so that the reconcile loop repairs what has changed. The proof of isolation
-/// is not restarted here; the caller does that.
+/// Restarts all ready steps, so that the reconcile loop reads their objects again and repairs what has changed. The
+/// isolation check is not restarted here; that is left to the caller.
 pub(super) fn read_all_again(tenant: &mut Tenant, now: Timestamp) {
     if tenant.goal != Goal::Present {
         return;
@@ -25,7 +25,7 @@ pub(super) fn read_all_again(tenant: &mut Tenant, now: Timestamp) {
     }
 }
 
-/// Whether a plan asks for nothing but what is recorded already.
+/// Whether a plan has exactly the steps that are recorded, all of them unchanged and none marked for deletion.
 pub(super) fn asks_for_nothing_new(tenant: &Tenant, plan: &Plan) -> bool {
     let recorded = |(name, step): (&_, &crate::blueprint::PlannedStep)| {
         tenant
@@ -36,7 +36,8 @@ pub(super) fn asks_for_nothing_new(tenant: &Tenant, plan: &Plan) -> bool {
     tenant.goal == Goal::Present && tenant.steps.len() == plan.steps.len() && plan.steps.iter().all(recorded)
 }
 
-/// The differences that a read has found, to be recorded before they are written.
+/// The differences that a read has found, to be recorded before a write removes them: JSON pointers, `absent`, or
+/// `deleted` for a soft-deleted object.
 pub(super) fn found(finding: &Discrepancy) -> Vec<String> {
     let Discrepancy::Amiss(comparison, _) = finding else { return Vec::new() };
     match comparison {
@@ -51,7 +52,7 @@ pub(super) fn found(finding: &Discrepancy) -> Vec<String> {
     }
 }
 
-/// What an action that reads everything has found and written; empty for other actions.
+/// The steps that a reconcile request has repaired, with the differences that were found; empty for other actions.
 pub(super) fn changed(tenant: &Tenant, action: Action) -> Vec<Repaired> {
     if action != Action::Reconcile {
         return Vec::new();

@@ -7,23 +7,25 @@ use jiff::Timestamp;
 use super::{Policy, waits};
 use crate::tenant::{Cause, Effort, FailureClass, StepRecord, StepState};
 
-/// How often the first back-off is doubled while others are served first: half a minute in Azure.
+/// How often the first back-off is doubled while Azure serves other changes first: with the policy for Azure, to half a
+/// minute.
 const QUEUE_WAITS: u32 = 4;
-/// How many times more writes lag may take than other failures: each write is accepted before the lag shows.
+/// How many times more writes than `max_failures` may be accepted while replication lags or calls are throttled: each
+/// write is accepted before the lag shows.
 const LAG_WRITE_FACTOR: u32 = 4;
 
 /// Which budget a failure counts against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FailureKind {
-    /// Other requests are served first. Says nothing about this step, however long the queue is.
+    /// Azure serves other changes first. This says nothing about the step, so it is retried however long the queue is.
     Queued,
-    /// What was written is not visible everywhere yet.
+    /// An accepted write is not visible everywhere yet.
     Lag,
-    /// The service asked to wait. Says nothing about this step: others are served before it.
+    /// The service asked for a pause because it receives too many calls. This says nothing about the step.
     Throttled,
-    /// The code is not in the table.
+    /// The error code is not in the table of errors.
     Unknown,
-    /// Anything else: it was refused or failed.
+    /// Any other failure: the request was refused or the operation failed.
     Refused,
 }
 
@@ -50,22 +52,23 @@ impl FailureKind {
     }
 }
 
-/// The consecutive failures that one more failure belongs to.
+/// The streak of consecutive failures that a new failure of a step continues or begins.
 pub(super) struct Streak {
     kind: FailureKind,
-    /// The effort of this step generation, without this failure.
+    /// The effort of this step generation, without the new failure.
     effort: Effort,
-    /// How long it has been tried since the streak began.
+    /// How long the step has been tried since the streak began.
     age: Duration,
 }
 
 impl Streak {
-    /// The streak of a step that fails now.
+    /// The streak that a new failure with this cause continues or begins; `past` is the step's record before the
+    /// failure.
     pub(super) fn of(past: &StepRecord, cause: &Cause, policy: &Policy, now: Timestamp) -> Self {
         let effort = past.effort();
         let has_own_budget = cause.class == FailureClass::ReplicationLag;
         let is_in_progress = matches!(past.state, StepState::InProgress { .. });
-        // The deadline of accepted work continues through its failures; lag has a budget of its own.
+        // A failure of an operation in progress continues the operation's time budget; lag has a budget of its own.
         let is_first = effort.failures == 0 && (has_own_budget || !is_in_progress);
         let since = if is_first { now } else { effort.since };
         let tried = waits::tried(Some(past).filter(|_| !is_first), policy, now);
@@ -85,12 +88,12 @@ impl Streak {
         }
     }
 
-    /// How many attempts have failed before.
+    /// How many attempts failed before the new failure.
     pub(super) fn tries(&self) -> u32 {
         self.effort.tries()
     }
 
-    /// When it is tried again. `seed` identifies the step and its generation.
+    /// When the step is tried again. `seed` identifies the step and its generation.
     pub(super) fn next(
         &self,
         policy: &Policy,
@@ -101,7 +104,7 @@ impl Streak {
         let tries = self.tries();
         let seed = format!("{seed}/{tries}/{}", self.effort.failures);
         match self.kind {
-            // Waiting in a queue is no consecutive failure: the back-off must not grow for those that wait longest.
+            // Waiting in a queue is no consecutive failure: the back-off must not grow for the steps that wait longest.
             FailureKind::Queued => {
                 let waits = if retry_after.is_some() { 0 } else { QUEUE_WAITS };
                 policy.retry_at(waits, retry_after, &format!("{seed}/{now}"), now)
@@ -113,7 +116,7 @@ impl Streak {
         }
     }
 
-    /// The effort with this failure counted.
+    /// The effort with the new failure counted.
     pub(super) fn counted(self) -> Effort {
         let mut effort = self.effort;
         match self.kind {

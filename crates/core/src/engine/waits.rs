@@ -1,4 +1,4 @@
-//! How waiting counts: how long has been tried, and how long a service asked to be left alone.
+//! Time spent on retries, and the pauses that services ask for with `Retry-After`.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,9 +9,9 @@ use crate::{
     tenant::{StepRecord, Tenant, Tried},
 };
 
-/// How long has been tried since the current streak of `past` began; zero if it begins now. The time since the last
-/// count counts at most as the wait that was decided then, or as the longest back-off: beyond that no worker was
-/// running, or the clock has jumped.
+/// How long a step has been tried since its current streak of failures began; zero if `past` is `None`, because the
+/// streak begins now. Of the time since the last count, at most the wait that was decided then or the longest back-off
+/// counts, whichever is longer: in the time beyond that no worker was running, or the clock has jumped.
 pub(super) fn tried(past: Option<&StepRecord>, policy: &Policy, now: Timestamp) -> Tried {
     let spent = past.and_then(|record| {
         let Tried { spent, at } = record.effort().tried?;
@@ -24,9 +24,9 @@ pub(super) fn tried(past: Option<&StepRecord>, policy: &Policy, now: Timestamp) 
     Tried { spent: spent.unwrap_or_default(), at: now }
 }
 
-/// Takes the `Retry-After` from an answer that came too late: it holds for every later request about the step,
-/// whichever step generation it belongs to. For a late proof it holds for all steps, because it is not known which of
-/// the services asked for it.
+/// Records the `Retry-After` of an answer that came too late, i.e. to an earlier step generation: the pause holds for
+/// every further request about the step. After a late isolation check it holds for all steps, because it is not known
+/// which of the services asked for it.
 pub fn hold_off(
     tenant: &mut Tenant,
     name: &StepName,
@@ -44,7 +44,7 @@ pub fn hold_off(
     Change::Minor
 }
 
-/// Leaves a service alone until then, for all steps that call it.
+/// Records a pause until `until` for the step `name` and for all steps that call the same service address.
 pub(super) fn leave_alone(tenant: &mut Tenant, name: &StepName, until: Timestamp) {
     let plan = tenant.plan.clone();
     let id = |name: &StepName, record: &StepRecord| {
@@ -54,7 +54,7 @@ pub(super) fn leave_alone(tenant: &mut Tenant, name: &StepName, until: Timestamp
     let own = tenant.steps.get(name).and_then(|record| id(name, record));
     let checked = tenant.steps.get(name).filter(|record| record.kind == Kind::Check);
     let checked = checked.map(|record| record.needs.clone()).unwrap_or_default();
-    // Steps that check or change a step's resource call the same address; a proof calls all of them.
+    // Steps that check or change a step's resource call the same address; an isolation check calls all addresses.
     let asks = |(other, record): &(&StepName, &mut StepRecord)| {
         let checks = record.kind == Kind::Check && record.needs.contains(name);
         let same = own.is_some() && id(other, record) == own;

@@ -17,7 +17,7 @@ const MAX_SEGMENT: usize = 260;
 /// The type of a resource group, whose id has no provider.
 const GROUPS: &str = "Microsoft.Resources/resourceGroups";
 
-/// Why a text can't be one segment of a path, or `None` if it can.
+/// Why a text can't be one segment of a resource id, or `None` if it can.
 ///
 /// A valid segment reaches the service byte for byte: no URL parser changes it, and it has no second spelling.
 pub fn segment_objection(text: &str) -> Option<&'static str> {
@@ -65,24 +65,25 @@ impl ResourceId {
         format!("/subscriptions/{subscription}/resourceGroups/{group}").parse()
     }
 
-    /// The id of a resource in this group or subscription, or of an extension of this resource; `of` is its full type,
-    /// e.g. `Microsoft.Storage/storageAccounts`.
+    /// The id of the resource `name` in this subscription or resource group, or of an extension resource `name` of this
+    /// resource; `of` is its full type, e.g. `Microsoft.Storage/storageAccounts`.
     ///
     /// # Errors
-    /// The type or the name is not valid there.
+    /// The type or the name is not valid in a resource id.
     pub fn provided(&self, of: &str, name: &str) -> Result<Self, BadId> {
         format!("{}/providers/{of}/{name}", self.0).parse()
     }
 
-    /// The id of a child of this resource; `of` is its type, e.g. `onlineEndpoints`.
+    /// The id of the child resource `name` of this resource; `of` is its type below this resource, e.g.
+    /// `onlineEndpoints`.
     ///
     /// # Errors
-    /// The type or the name is not valid there.
+    /// The type or the name is not valid in a resource id.
     pub fn part(&self, of: &str, name: &str) -> Result<Self, BadId> {
         format!("{}/{of}/{name}", self.0).parse()
     }
 
-    /// Whether `other` is this id or below it.
+    /// Whether `other` is this id, or the id of something within it.
     pub fn holds(&self, other: &Self) -> bool {
         let Some((head, tail)) = other.0.as_bytes().split_at_checked(self.0.len()) else { return false };
         head.eq_ignore_ascii_case(self.0.as_bytes()) && (tail.is_empty() || tail.starts_with(b"/"))
@@ -95,7 +96,7 @@ impl ResourceId {
         segments.next()
     }
 
-    /// The resource group that this is, or that contains it.
+    /// The name of the resource group that this id is about or lies in; `None` if there is none.
     pub fn group(&self) -> Option<&str> {
         let mut segments = self.segments().skip(2);
         self.subscription()?;
@@ -113,7 +114,8 @@ impl ResourceId {
         self.types().pop().or_else(|| self.group().map(|_| GROUPS.to_owned()))
     }
 
-    /// The types of all providers in the id, outermost first: for an extension resource also the type that it extends.
+    /// The resource types in the id, outermost first: for an extension resource, the type of the resource that it
+    /// extends and then its own.
     pub fn types(&self) -> Vec<String> {
         let segments: Vec<&str> = self.segments().collect();
         let mut types = Vec::new();
@@ -141,13 +143,14 @@ impl ResourceId {
     }
 }
 
-/// How many segments of types and names precede the next provider.
+/// How many segments of `pairs`, which are types and names in alternation, precede the next provider.
 fn block(pairs: &[&str]) -> usize {
     let next = pairs.iter().step_by(2).position(|segment| segment.eq_ignore_ascii_case("providers"));
     next.map_or(pairs.len(), |pair| pair * 2)
 }
 
-/// Why the segments behind a scope are not providers with pairs of type and name, or `None` if they are.
+/// Why `rest`, the segments after a scope, is not a sequence of providers with pairs of type and name, or `None` if it
+/// is.
 fn providers_objection(mut rest: &[&str]) -> Option<&'static str> {
     let is_token = |segment: &str| segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     while let Some((first, behind)) = rest.split_first() {
@@ -211,12 +214,12 @@ impl fmt::Display for ResourceId {
     }
 }
 
-/// A version of a Resource Manager API: a date, perhaps with `-preview`.
+/// A version of a Resource Manager API: a date, optionally with `-preview`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiVersion(Cow<'static, str>);
 
 impl ApiVersion {
-    /// A version that is a constant of this program.
+    /// A version that is a constant of this program; it is not validated.
     pub const fn known(version: &'static str) -> Self {
         Self(Cow::Borrowed(version))
     }

@@ -1,5 +1,5 @@
-//! Role assignments, indexed by scope and by principal, so that the lookup for a tenant reads only its scopes'
-//! ancestors.
+//! Role assignments, indexed by scope and by principal, so that the lookup for a resource reads only the scopes above
+//! and below it.
 //!
 //! Each role is converted to powers once, each group to its members once. Assignments that all tenants share, such as
 //! those of a subscription, are filtered once: those that reach nothing are dropped, those that are allowed are marked.
@@ -13,38 +13,38 @@ use super::{
     powers::Powers,
 };
 
-/// An assignment that can reach something, or whose role could not be read.
+/// A role assignment whose role gives some power of the table in `powers`, or could not be read.
 #[derive(Debug)]
 pub(super) struct Grant<'a> {
     pub(super) assignment: &'a Assignment,
     pub(super) powers: Powers,
     pub(super) role_name: &'a str,
-    /// Why it is not known what the role allows.
+    /// Why it is not known what the role allows; `None` if it is known.
     pub(super) unknown_role: Option<String>,
     pub(super) holders: Holders<'a>,
 }
 
-/// Who holds an assignment.
+/// Who has the role of an assignment.
 #[derive(Debug)]
 pub(super) enum Holders<'a> {
     /// One principal.
     One(&'a str),
     /// The members of a group, without those that are allowed.
     Members(BTreeSet<&'a str>),
-    /// The members of a group that could not be read, and why.
+    /// The members of a group that could not be read, for this reason.
     Unknown(String),
-    /// Allowed principals only, and why.
+    /// Only principals of the allow list, for this reason.
     Allowed(&'a str),
 }
 
-/// All grants, by scope and by principal.
+/// All grants; the maps have indexes into `grants`.
 pub(super) struct Index<'a> {
     grants: Vec<Grant<'a>>,
-    /// By scope in lower case.
+    /// Grants in subscriptions, by their scope in lower case.
     at: BTreeMap<String, Vec<usize>>,
     /// Grants above all subscriptions, by the subscription whose list showed them.
     above: BTreeMap<String, Vec<usize>>,
-    /// By principal in lower case, members of groups included.
+    /// Grants by the object id of each principal that has them, in lower case; also by the members of a group.
     of: BTreeMap<String, Vec<usize>>,
     listings: BTreeMap<String, &'a Listing>,
 }
@@ -105,7 +105,8 @@ impl<'a> Index<'a> {
         at
     }
 
-    /// The grants that apply to a resource: its own, those of the scopes above it, and with `below` those within it.
+    /// Indexes of the grants that apply to a resource: those at the resource and at scopes above it, and with `below`
+    /// also those at scopes within it.
     pub(super) fn reaching(&self, id: &str, below: bool) -> Vec<usize> {
         let id = id.trim_end_matches('/').to_ascii_lowercase();
         let mut found: Vec<usize> =
@@ -122,7 +123,7 @@ impl<'a> Index<'a> {
         found
     }
 
-    /// The grants of a principal, also as a member of a group.
+    /// Indexes of the grants that a principal has, itself or as a member of a group.
     pub(super) fn held_by(&self, principal: &str) -> impl Iterator<Item = usize> {
         self.of.get(&principal.to_ascii_lowercase()).into_iter().flatten().copied()
     }
@@ -131,7 +132,8 @@ impl<'a> Index<'a> {
         self.grants.get(at)
     }
 
-    /// Why the role assignments at a resource and above it, and with `below` within it, are not known.
+    /// Why the role assignments at a resource and above it, and with `below` within it, are not known; `None` if they
+    /// are known.
     pub(super) fn unread(&self, id: &str, below: bool) -> Option<String> {
         let id = id.trim_end_matches('/').to_ascii_lowercase();
         let mut why = "no list of the role assignments there was read".to_owned();
@@ -144,7 +146,8 @@ impl<'a> Index<'a> {
                 None => {}
             }
         }
-        // A list of a scope within shows what is above too, but not what is beside it.
+        // A list at a scope within the resource also has the assignments above that scope, but not those at other
+        // scopes within the resource.
         let inside = |scope: &&String| within(scope, &id) && **scope != id;
         let from = self.listings.range(id.clone()..).map(|(scope, _)| scope);
         let shown = |scope: &String| {
@@ -155,7 +158,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// An assignment as a grant; `None` if it reaches nothing.
+/// An assignment as a grant; `None` if its role gives no power.
 fn grant<'a>(
     assignment: &'a Assignment,
     roles: &BTreeMap<&str, (Powers, &'a str)>,

@@ -27,7 +27,7 @@ pub(super) struct EvalContext<'a> {
     pub(super) evidence: &'a Evidence,
     pub(super) allow: &'a AllowList,
     pub(super) index: Index<'a>,
-    /// Which tenant a principal belongs to.
+    /// The tenant that each tenant's own principal belongs to, by the principal's object id in lower case.
     pub(super) principals: BTreeMap<String, &'a TenantId>,
 }
 
@@ -53,7 +53,7 @@ impl<'a> EvalContext<'a> {
 pub(super) struct Protected {
     pub(super) id: String,
     pub(super) kind: String,
-    /// Whether it also protects other tenants' objects: then the tenant's own principals may not reach it either.
+    /// Whether tenants share the object: then the tenant's own principals may not reach it either.
     pub(super) shared: bool,
 }
 
@@ -61,9 +61,9 @@ pub(super) struct Protected {
 pub(super) struct Reached {
     pub(super) grant: usize,
     pub(super) powers: Powers,
-    /// The first object that it reaches.
+    /// The id of the first protected object that the assignment reaches.
     pub(super) what: String,
-    /// The principals that are neither the tenant's nor allowed.
+    /// The object ids of the principals with this access that are neither the tenant's own nor allowed.
     pub(super) who: Vec<String>,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Reached {
 pub(super) struct Case<'a> {
     pub(super) judged: &'a JudgedTenant,
     pub(super) context: &'a EvalContext<'a>,
-    /// The tenant's principals in lower case, and what they are.
+    /// The object ids of the tenant's own principals in lower case, and what each principal is.
     pub(super) own: BTreeMap<String, &'static str>,
     pub(super) protected: Vec<Protected>,
     pub(super) reached: Vec<Reached>,
@@ -146,7 +146,7 @@ impl<'a> Case<'a> {
         self.gaps.push(Gap { about: about.to_owned(), why: why.into() });
     }
 
-    /// Records a gap for everything that could not be read or was not read: it may hide any violation.
+    /// Records a gap for each object that could not be or was not read, because it may hide a violation.
     fn find_gaps(&mut self) {
         let evidence = self.context.evidence;
         if !self.judged.settled {
@@ -196,7 +196,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The calls to the tenant's service.
+    /// The calls that were made to the tenant's service; empty if the blueprint declares no probe.
     pub(super) fn probes(&self) -> &'a [Probe] {
         match self.context.evidence.live.tenants.get(&self.judged.tenant_id) {
             Some(Calls::Made(probes)) if self.judged.probe.is_some() => probes,
@@ -204,7 +204,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Records gaps in the calls: the positive control has to succeed, and one call of each kind has to be refused.
+    /// Records gaps in the calls: the positive control has to succeed, and one call of each kind needs a clear outcome.
     fn judge_calls(&mut self) {
         let (aim, url) = match &self.judged.probe {
             None => return,
@@ -250,7 +250,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Sorts each assignment that reaches a protected object: the tenant's own, allowed, someone else's, or unknown.
+    /// Classifies each assignment that reaches a protected object: the tenant's own, allowed, someone else's, or
+    /// unknown.
     fn follow_grants(&mut self) {
         let mut reaching: BTreeMap<usize, (Powers, String)> = BTreeMap::new();
         for one in &self.protected {
@@ -317,12 +318,14 @@ impl<'a> Case<'a> {
         self.reached.push(Reached { grant: at, powers, what, who });
     }
 
-    /// The principals that are not the tenant's own. What its own principals may not reach is checked by another rule.
+    /// Those principals that are not the tenant's own. The rule `reaches-beyond` judges what the tenant's own may
+    /// reach.
     fn others<'b>(&self, who: impl Iterator<Item = &'b str>) -> Vec<String> {
         who.filter(|one| !self.is_own(one)).map(str::to_owned).collect()
     }
 
-    /// Whether these may be the tenant's own, because a resource with an identity could not be read.
+    /// Whether these principals may be the tenant's own, because a resource that may have an identity could not be
+    /// read.
     fn may_be_own(&self, grant: &Grant<'_>, who: &[String]) -> bool {
         let resources = &self.context.evidence.resources;
         let unknown = |one: &Protected| {
@@ -362,7 +365,7 @@ impl<'a> Case<'a> {
     }
 }
 
-/// The answer to a call, as text.
+/// The HTTP status of the answer to a call, as text.
 pub(super) fn status(probe: &Probe) -> String {
     probe.status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP {status}"))
 }

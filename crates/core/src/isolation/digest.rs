@@ -58,7 +58,8 @@ pub(super) fn of(case: &Case<'_>) -> String {
         })
         .collect();
     assignments.sort_by(|a, b| a.assignment.id.cmp(&b.assignment.id));
-    // The other tenant of a refused call is left out: another run draws other pairs with the same verdict.
+    // If a call has the expected outcome, the tenant of its token is left out: another run draws other pairs of
+    // tenants.
     let relevant_caller = |outcome, expected, by| if outcome == expected { None } else { by };
     let mut calls: Vec<_> = case
         .probes()
@@ -90,7 +91,7 @@ pub(super) fn of(case: &Case<'_>) -> String {
         gaps: case.gaps.iter().map(|gap| (gap.about.as_str(), gap.why.as_str())).collect(),
         calls,
     };
-    // Azure may return the same content in another order or case the next time.
+    // `canonical` is needed because Azure may return the same content in another order or case the next time.
     match serde_json::to_value(&digested).map(canonical) {
         Ok(content) => format!("sha256:{}", sha256_hex(content.to_string().as_bytes())),
         // Only a map with keys other than strings could fail, and there is none.

@@ -9,20 +9,20 @@ use serde_json::Value;
 
 use super::probe::Live;
 
-/// The result of reading something.
+/// The result of reading an object or a list from Azure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Reading<T> {
-    /// It exists.
+    /// The object exists, with this content.
     Shown(T),
-    /// It does not exist.
+    /// The object does not exist.
     Absent,
-    /// It could not be read, for this reason: anything may be there.
+    /// The object could not be read, for this reason. It may exist, with any content.
     Unread(String),
 }
 
 impl<T> Reading<T> {
-    /// The value, if it exists and could be read.
+    /// The content, if the object exists and could be read.
     pub fn shown(&self) -> Option<&T> {
         if let Self::Shown(shown) = self { Some(shown) } else { None }
     }
@@ -44,20 +44,20 @@ pub struct Evidence {
     pub identity_credentials: BTreeMap<String, Reading<Vec<Value>>>,
     /// Entra applications, by their unique name.
     pub applications: BTreeMap<String, Application>,
-    /// The results of calling services.
+    /// The calls to tenants' services, and their outcomes.
     pub live: Live,
 }
 
-/// The role assignments that one list showed.
+/// One list of role assignments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Listing {
-    /// The scope of the list.
+    /// The scope at which the assignments were listed.
     pub scope: String,
-    /// The principal that the list is filtered by; it says nothing about others then.
+    /// The object id of the principal whose assignments were listed; `None` if those of all principals were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
-    /// The assignments.
+    /// The listed assignments, or why they could not be listed.
     pub assignments: Reading<Vec<Assignment>>,
 }
 
@@ -65,24 +65,26 @@ pub struct Listing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Assignment {
-    /// Its resource id.
+    /// The resource id of the assignment.
     pub id: String,
-    /// The scope at which, and below which, it applies.
+    /// The scope at which, and below which, the assignment applies.
     pub scope: String,
-    /// The principal that has it.
+    /// The object id of the principal that has the role.
     pub principal_id: String,
-    /// `User`, `Group`, `ServicePrincipal`, `ForeignGroup` or `Device`.
+    /// The type of the principal: `User`, `Group`, `ServicePrincipal`, `ForeignGroup` or `Device`; empty if Azure omits
+    /// it.
     #[serde(default)]
     pub principal_type: String,
-    /// The role, as a full id.
+    /// The full id of the role definition.
     pub role_definition_id: String,
-    /// Its condition; shown to people, otherwise ignored.
+    /// The condition of the assignment, if it has one. Findings mention it, but the assignment is judged as if it had
+    /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
 }
 
 impl Assignment {
-    /// The role's GUID in lower case.
+    /// The GUID of the role definition, in lower case.
     pub fn role(&self) -> String {
         self.role_definition_id.rsplit('/').next().unwrap_or_default().to_ascii_lowercase()
     }
@@ -92,9 +94,9 @@ impl Assignment {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RoleDefinition {
-    /// Its name for people.
+    /// The name of the role for people.
     pub role_name: String,
-    /// What it allows; each entry applies by itself.
+    /// What the role allows. What one entry excludes, another one may allow.
     pub permissions: Vec<Permission>,
 }
 
@@ -102,32 +104,32 @@ pub struct RoleDefinition {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Permission {
-    /// Actions of Resource Manager.
+    /// Allowed actions of Resource Manager; may have wildcards.
     pub actions: Vec<String>,
-    /// Excluded actions.
+    /// Actions excluded from `actions`; may have wildcards.
     pub not_actions: Vec<String>,
-    /// Data actions.
+    /// Allowed data actions; may have wildcards.
     pub data_actions: Vec<String>,
-    /// Excluded data actions.
+    /// Data actions excluded from `data_actions`; may have wildcards.
     pub not_data_actions: Vec<String>,
 }
 
-/// An application with everything that gives access to it.
+/// An Entra application with everything that lets someone act as it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Application {
-    /// The application.
+    /// The application itself.
     pub object: Reading<Value>,
-    /// Its service principal.
+    /// The application's service principal.
     pub principal: Reading<Value>,
-    /// Its federated credentials.
+    /// The application's federated credentials.
     pub credentials: Reading<Vec<Value>>,
-    /// The object ids of its owners and its service principal's owners: they can add credentials.
+    /// The object ids of the owners of the application and of its service principal: owners can add credentials.
     pub owners: Reading<Vec<String>>,
 }
 
 impl Application {
-    /// An application of which nothing could be read.
+    /// An application of which nothing could be read, for the reason `why`.
     pub fn unread(why: &str) -> Self {
         let why = || why.to_owned();
         Self {

@@ -21,19 +21,19 @@ use crate::{
 pub struct JudgedTenant {
     /// The tenant's id.
     pub tenant_id: TenantId,
-    /// Whether all its steps match their plan, so that everything planned has to exist.
+    /// Whether all steps except the isolation check are ready or deleted, so that every planned object has to exist.
     pub settled: bool,
-    /// Its stamp.
+    /// The tenant's stamp.
     pub stamp: Stamp,
-    /// Its resources, in the order of their steps' names.
+    /// The tenant's own resources, in the order of their steps' names.
     pub resources: Vec<Own>,
-    /// Its applications.
+    /// The tenant's own Entra applications.
     #[serde(default)]
     pub applications: Vec<OwnApplication>,
-    /// How its service is to be called, if its blueprint says so.
+    /// How the tenant's service is called; `None` if its blueprint declares no probe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Aim>,
-    /// Whether it is suspended, so that not even the tenant itself may reach its service.
+    /// Whether the tenant is suspended, so that not even its own principals may reach its service.
     #[serde(default)]
     pub suspended: bool,
 }
@@ -42,13 +42,13 @@ pub struct JudgedTenant {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Stamp {
-    /// Its subscription.
+    /// The id of the stamp's subscription.
     pub subscription_id: String,
-    /// Its resource group.
+    /// The name of the stamp's resource group.
     pub resource_group: String,
-    /// The subnet of its private endpoints; empty if it has none.
+    /// The resource id of the subnet for private endpoints; empty if the stamp has none.
     pub subnet_id: String,
-    /// Its private DNS zones.
+    /// The resource ids of the stamp's private DNS zones.
     pub zones: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ impl Stamp {
         }
     }
 
-    /// The id of its resource group.
+    /// The resource id of the stamp's resource group.
     pub fn group_id(&self) -> String {
         format!("/subscriptions/{}/resourceGroups/{}", self.subscription_id, self.resource_group)
     }
@@ -74,24 +74,24 @@ impl Stamp {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Own {
-    /// The step.
+    /// The name of the step that creates the resource.
     pub step: StepName,
     /// The resource's id.
     pub id: String,
-    /// Its type.
+    /// The resource's type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The version of its API.
+    /// The API version of the requests that read the resource.
     pub api_version: String,
-    /// The tags that mark it as the tenant's; empty for types without tags.
+    /// The ownership tags that the resource has to have; empty for types without tags.
     #[serde(default)]
     pub marks: BTreeMap<String, String>,
-    /// Whether it has to exist.
+    /// Whether the resource has to exist.
     pub expected: bool,
 }
 
 impl Own {
-    /// Whether it is of this type.
+    /// Whether the resource is of this type; compared without case.
     pub fn is(&self, kind: &str) -> bool {
         self.kind.eq_ignore_ascii_case(kind)
     }
@@ -101,27 +101,27 @@ impl Own {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnApplication {
-    /// Its `uniqueName`.
+    /// The application's `uniqueName`.
     pub unique_name: String,
-    /// Its object id, once known.
+    /// The application's object id; empty until it is known.
     #[serde(default)]
     pub object_id: String,
-    /// Its client id, once known.
+    /// The application's client id; empty until it is known.
     #[serde(default)]
     pub app_id: String,
-    /// The object id of its service principal, once known.
+    /// The object id of the application's service principal; empty until it is known.
     #[serde(default)]
     pub principal_id: String,
-    /// Whether its service principal has to be disabled.
+    /// Whether the plan disables the application's service principal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
-    /// The tags that mark it as the tenant's.
+    /// The ownership tags that the application has to have.
     #[serde(default)]
     pub marks: Vec<String>,
-    /// The federated credentials that it should have, by name.
+    /// The federated credentials that the blueprint declares for the application, by name.
     #[serde(default)]
     pub credentials: BTreeMap<String, Declared>,
-    /// Whether it has to exist.
+    /// Whether the application has to exist.
     pub expected: bool,
 }
 
@@ -131,14 +131,15 @@ pub struct OwnApplication {
 pub struct Declared {
     /// The issuer of the outside identity's tokens.
     pub issuer: String,
-    /// The `sub` claim of those tokens.
+    /// The `sub` claim of the outside identity's tokens.
     pub subject: String,
-    /// The `aud` values that are accepted.
+    /// The accepted values of the tokens' `aud` claim.
     pub audiences: Vec<String>,
 }
 
 impl Declared {
-    /// Whether both trust the same identity: compared with case, as Entra does, and without the order of the audiences.
+    /// Whether both credentials trust the same identity: compared with case, as Entra does, and without the order of
+    /// the audiences.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let body =
             |one: &Self| json!({"issuer": one.issuer, "subject": one.subject, "audiences": one.audiences});
@@ -146,16 +147,17 @@ impl Declared {
     }
 }
 
-/// Whether no step of a tenant is in progress, except the proof itself.
+/// Whether all steps of a tenant, except the isolation check, are ready or deleted.
 fn is_at_rest(tenant: &Tenant) -> bool {
     tenant.steps.values().filter(|record| record.kind != Kind::Isolation).all(StepRecord::is_at_rest)
 }
 
 impl JudgedTenant {
-    /// The tenant to be judged; `None` for one that is deleted or being deleted, which has nothing to reach.
+    /// Reads from a tenant's document what the rules need; `None` if the tenant is deleted or being deleted, and so is
+    /// not judged.
     ///
     /// # Errors
-    /// What the document does not say, by step: then nothing about the tenant can be proved.
+    /// The first step whose object the document does not identify: then nothing about the tenant can be proved.
     pub fn of(tenant: &Tenant) -> Result<Option<Self>, String> {
         if tenant.goal == Goal::Absent || tenant.status == Status::Deleted {
             return Ok(None);
@@ -207,7 +209,7 @@ impl JudgedTenant {
         self.resources.iter().filter(move |own| own.is(kind))
     }
 
-    /// Whether an id is one of the tenant's resources, or within one.
+    /// Whether an id is that of one of the tenant's own resources, or below one.
     pub fn owns(&self, id: &str) -> bool {
         self.resources.iter().any(|own| within(id, &own.id))
     }
@@ -222,7 +224,7 @@ fn output(record: &StepRecord, name: &str) -> String {
     record.outputs.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// The probe target that the blueprint declares, with the outputs of steps filled in.
+/// The probe target that the blueprint declares, with the outputs of steps filled in; `None` if it declares none.
 fn aim(tenant: &Tenant) -> Option<Aim> {
     let (name, planned) = tenant.plan.steps.iter().find(|(_, step)| step.kind() == Kind::Isolation)?;
     if !matches!(&planned.desired, Desired::Isolation(IsolationProof { probe: Some(_), .. })) {
@@ -245,9 +247,9 @@ fn aim(tenant: &Tenant) -> Option<Aim> {
 
 /// What a step has created or is to create.
 enum Made {
-    /// As recorded with its last write.
+    /// What was recorded with the step's last write.
     Written(steps::Target),
-    /// As planned.
+    /// What the plan says: the step has not written yet.
     Planned(Rendered),
 }
 
@@ -274,7 +276,7 @@ impl Reader<'_> {
         }
         match self.tenant.rendered(name) {
             Ok(rendered) => Ok(Some(Made::Planned(rendered))),
-            // Nothing was created yet.
+            // The step waits for other steps, so it has created nothing yet.
             Err(_) if record.state.is_waiting() => Ok(None),
             Err(error) => Err(error.to_string()),
         }
@@ -331,7 +333,8 @@ impl Reader<'_> {
         }))
     }
 
-    /// The credential as declared in the plan. One that the plan no longer has is not searched in what was written.
+    /// Adds a step's federated credential, as the plan declares it, to its application. A credential that the plan no
+    /// longer has is left out, so it counts as undeclared.
     fn credential(
         &self,
         name: &StepName,

@@ -43,8 +43,8 @@ use case::{Case, EvalContext};
 /// - Equal evidence gives an equal report with an equal digest, so a report can be compared with the one before.
 ///
 /// # Assumptions
-/// `judged_tenants` holds all tenants whose principals may have access: principals of any other tenant count as
-/// strangers.
+/// `judged_tenants` holds all tenants whose principals may have access. Principals of other tenants are reported
+/// without their tenant, by the rule `stranger-can-reach`.
 ///
 /// # Caveats
 /// The verdict is about the state that was read. A change between two scans is found by the next one.
@@ -53,7 +53,7 @@ use case::{Case, EvalContext};
 /// ```
 /// use tenantry_core::isolation::{AllowList, Evidence, judge};
 ///
-// Without tenants there is nothing to report, whatever Azure shows.
+/// // Without tenants there is nothing to report, whatever Azure shows.
 /// assert!(judge(&[], &Evidence::default(), &AllowList::new(&[])).is_empty());
 /// ```
 pub fn judge(
@@ -98,7 +98,7 @@ fn report(judged: &JudgedTenant, context: &EvalContext<'_>) -> IsolationReport {
     }
 }
 
-/// The resource that another one belongs to: its id without the last type and name.
+/// The id of the parent of a resource: the resource's id without the last type and name.
 fn parent(id: &str) -> Option<&str> {
     let (rest, _) = id.rsplit_once('/')?;
     Some(rest.rsplit_once('/')?.0)

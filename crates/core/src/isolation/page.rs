@@ -16,7 +16,7 @@ td,code{overflow-wrap:anywhere}code{font-size:.9em}\
 
 /// Renders reports as a page. Every text in them is escaped; the page loads nothing.
 ///
-/// `at` is when the state of Azure was read.
+/// `at` is the time at which the state of Azure was read, as text.
 pub fn page(reports: &[IsolationReport], at: &str) -> String {
     let count = |verdict: IsolationVerdict| reports.iter().filter(|report| report.verdict == verdict).count();
     let mut html = format!(
@@ -84,7 +84,7 @@ fn section(html: &mut String, report: &IsolationReport) {
         writeln!(html, "<p>Digest of the evidence: <code>{}</code></p>\n</section>", escaped(&report.digest));
 }
 
-/// The calls to the service, or why there are none.
+/// Writes the table of calls to the tenant's service, or a sentence that says why there are none.
 fn calls(html: &mut String, report: &IsolationReport) {
     if report.probing != Probing::Made {
         let _ = writeln!(html, "<p>{}</p>", report.probing.sentence());
@@ -136,7 +136,7 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-/// Invisible characters that change how others are displayed.
+/// Whether a character is invisible and can change how other characters are displayed.
 fn is_format(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

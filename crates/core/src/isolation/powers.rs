@@ -1,4 +1,4 @@
-//! What a role lets its holder do to a tenant's objects: the table of actions that count as reaching them.
+//! What a role lets its holder do to a tenant's objects: the table of actions that count as access to them.
 //!
 //! Sources: Microsoft, "Azure permissions" (the names of the actions), "Authenticate clients for online endpoints"
 //! (`score`, `listKeys` and `token` are actions, not data actions), "Understand Azure role definitions" (wildcards,
@@ -6,7 +6,7 @@
 //!
 //! A role counts in two cases: it allows one of the actions listed here, or it names an action that resembles one, such
 //! as `*/write` or a new action that this table does not have. A harmless action counted by mistake costs a line in a
-//! report; a missed one would make the proof wrong.
+//! report; a missed one would make the verdict wrong.
 
 use std::fmt;
 
@@ -51,16 +51,16 @@ impl fmt::Display for Capability {
 
 /// One row: the resource type, the capability, and the actions that give it.
 struct Power {
-    /// The resource type; empty for all.
+    /// The resource type that the actions are for; empty for all types.
     of: &'static str,
     can: Capability,
-    /// Known actions.
+    /// Actions that give the capability.
     actions: &'static [&'static str],
-    /// Patterns of actions that are not in the table but resemble it.
+    /// Patterns: a role's action that matches one gives the capability too, unless the table has the action.
     like: &'static [&'static str],
-    /// Known data actions.
+    /// Data actions that give the capability.
     data: &'static [&'static str],
-    /// Patterns of data actions that are not in the table but resemble it.
+    /// Patterns for data actions, with the same effect as those in `like`.
     data_like: &'static [&'static str],
 }
 
@@ -76,7 +76,7 @@ pub(super) const PRIVATE_ENDPOINT: &str = "Microsoft.Network/privateEndpoints";
 pub(super) const ACCOUNT: &str = "Microsoft.CognitiveServices/accounts";
 const GROUP: &str = "Microsoft.Resources/resourceGroups";
 
-/// At most 64 rows: the powers of a role are a bit set.
+/// The table. It has at most 64 rows, because [`Powers`] is a set of 64 bits.
 const POWERS: [Power; 19] = [
     Power {
         of: ENDPOINT,
@@ -211,7 +211,7 @@ const POWERS: [Power; 19] = [
         like: &["Microsoft.KeyVault/vaults/*write", "Microsoft.KeyVault/vaults/*delete"],
         ..NONE
     },
-    // Reading a vault's properties does not give its secrets.
+    // Reading a vault's properties gives no access to its secrets.
     Power {
         of: VAULT,
         can: Capability::Data,
@@ -315,13 +315,13 @@ const POWERS: [Power; 19] = [
     },
 ];
 
-/// Actions that resemble dangerous ones and are harmless.
+/// Actions that match a pattern of the table but give no access.
 const HARMLESS: [&str; 2] = [
     "Microsoft.KeyVault/vaults/secrets/readMetadata/action",
     "Microsoft.MachineLearningServices/workspaces/metrics/*/write",
 ];
 
-/// A set of rows of the table.
+/// A set of rows of the table, such as those that a role allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Powers(u64);
 
@@ -336,31 +336,31 @@ impl Powers {
         Self(held.fold(0, |bits, (at, _)| bits | 1 << at))
     }
 
-    /// The rows about a type of resource.
+    /// The rows for resources of the type `kind`.
     pub fn on(kind: &str) -> Self {
         let rows = POWERS.iter().enumerate();
         let about = rows.filter(|(_, power)| power.of.is_empty() || power.of.eq_ignore_ascii_case(kind));
         Self(about.fold(0, |bits, (at, _)| bits | 1 << at))
     }
 
-    /// The rows that are in both.
+    /// The rows that are in both sets.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// The rows that are in either.
+    /// The rows that are in at least one of the sets.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether there are none.
+    /// Whether the set has no rows.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The capabilities, in order, without duplicates.
+    /// The capabilities that the rows give, sorted, without duplicates.
     pub fn capabilities(self) -> Vec<Capability> {
         let rows = POWERS.iter().enumerate().filter(|(at, _)| self.0 & (1 << at) != 0);
         let mut can: Vec<Capability> = rows.map(|(_, power)| power.can).collect();
@@ -377,10 +377,11 @@ impl Power {
     }
 }
 
-/// Whether the patterns allow one of the known actions, or name one that resembles them.
+/// Whether a role with these `patterns` and excluded patterns (`not`) allows a `known` action, or has an action that
+/// matches `like` and is not in the table.
 ///
-/// An excluded pattern covers an allowed pattern if it matches it as text: only a `*` matches a `*`, so everything that
-/// the allowed pattern stands for is excluded too.
+/// Excluded patterns are matched with allowed patterns as text. Only a `*` matches a `*`, so an excluded pattern that
+/// matches excludes everything that the allowed pattern allows.
 fn granted(known: &[&str], like: &[&str], patterns: &[String], not: &[String]) -> bool {
     let left_out = |text: &str| not.iter().any(|pattern| matches(pattern, text));
     let allows = |action: &str| patterns.iter().any(|pattern| matches(pattern, action)) && !left_out(action);
@@ -390,7 +391,7 @@ fn granted(known: &[&str], like: &[&str], patterns: &[String], not: &[String]) -
         })
 }
 
-/// Whether the table has the action itself, as a power or as harmless.
+/// Whether the table or [`HARMLESS`] has this action itself.
 fn is_known(pattern: &str) -> bool {
     let named = POWERS.iter().flat_map(|power| power.actions.iter().chain(power.data));
     named.chain(&HARMLESS).any(|action| action.eq_ignore_ascii_case(pattern))

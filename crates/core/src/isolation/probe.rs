@@ -9,22 +9,22 @@ use serde_json::Value;
 
 use crate::ids::TenantId;
 
-/// How many random pairs of tenants are tried in one run, besides the ring.
+/// How many random pairs of tenants one run tries, besides the ring (see [`pairs`]).
 pub const RANDOM_PAIRS: usize = 16;
 
-/// What a tenant's blueprint declares as probe.
+/// How a tenant's service is called: the probe of its blueprint, with the outputs of steps filled in.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ProbeTarget {
     /// The scoring URL.
     pub url: String,
-    /// The scope of a token for it.
+    /// The OAuth scope of a token for the service.
     pub scope: String,
     /// The client id of the tenant's application.
     pub client_id: String,
-    /// The directory of that application.
+    /// The id of the Entra directory of the tenant's application.
     pub directory_id: String,
-    /// The request body.
+    /// The JSON body of the request; null if the blueprint declares none.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub body: Value,
 }
@@ -33,7 +33,7 @@ pub struct ProbeTarget {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Aim {
-    /// What to call.
+    /// The probe target is known.
     At(ProbeTarget),
     /// A probe is declared, but its target is not known, for this reason.
     Unknown(String),
@@ -58,7 +58,7 @@ pub enum ProbeKind {
 }
 
 impl ProbeKind {
-    /// The name in reports.
+    /// The kind's name in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Own => "own",
@@ -70,7 +70,7 @@ impl ProbeKind {
         }
     }
 
-    /// The outcome that is required.
+    /// The required outcome of such a call to the service of a tenant that is not suspended.
     pub fn expected(self) -> ProbeOutcome {
         if self == Self::Own { ProbeOutcome::Reached } else { ProbeOutcome::Refused }
     }
@@ -82,14 +82,14 @@ impl ProbeKind {
 pub enum ProbeOutcome {
     /// The service itself answered.
     Reached,
-    /// The call was refused: 401 or 403.
+    /// The call was refused: HTTP 401 or 403, or Entra issued no token for it.
     Refused,
-    /// Anything else: it proves nothing.
+    /// Any other answer, or none: the call proves nothing.
     Unclear,
 }
 
 impl ProbeOutcome {
-    /// The name in reports.
+    /// The outcome's name in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Reached => "reached",
@@ -102,26 +102,26 @@ impl ProbeOutcome {
 /// One call and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Probe {
-    /// The credential.
+    /// The credential of the call.
     pub kind: ProbeKind,
-    /// Whose token; `None` without a token.
+    /// The tenant whose token the call had; `None` if it had no tenant's token.
     #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
     pub by: Option<TenantId>,
-    /// The HTTP status; `None` without an answer.
+    /// The HTTP status of the answer; `None` if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// The required outcome.
+    /// The required outcome of the call.
     pub expected: ProbeOutcome,
-    /// The outcome.
+    /// The outcome of the call.
     pub outcome: ProbeOutcome,
-    /// Why the outcome is unclear.
+    /// Why the outcome is unclear, or why Entra issued no token; `None` for other outcomes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
 impl Probe {
-    /// A call that was answered. `from_service` means that the code behind the endpoint gave the answer, whatever it
-    /// is.
+    /// A call that was answered. `from_service` says that the code behind the endpoint gave the answer; then the
+    /// service was reached, whatever the status.
     pub fn answered(kind: ProbeKind, by: Option<TenantId>, status: u16, from_service: bool) -> Self {
         let outcome = match status {
             200..=299 => ProbeOutcome::Reached,
@@ -139,7 +139,7 @@ impl Probe {
         Self { kind, by, status: None, expected: kind.expected(), outcome: ProbeOutcome::Unclear, why }
     }
 
-    /// A call that can't be made because Entra issues no token to its caller: refused before anything was called.
+    /// A call that can't be made because Entra issues no token to its caller. It counts as refused.
     pub fn without_token(kind: ProbeKind, by: Option<TenantId>, why: impl Into<String>) -> Self {
         Self { outcome: ProbeOutcome::Refused, ..Self::unanswered(kind, by, why) }
     }
@@ -151,7 +151,7 @@ impl Probe {
         self
     }
 
-    /// The credential, for people.
+    /// The credential of the call, as a phrase for people.
     pub fn with(&self) -> String {
         let whose = || self.by.as_ref().map_or("somebody", TenantId::as_str);
         match self.kind {
@@ -171,7 +171,7 @@ impl Probe {
 pub enum Calls {
     /// These calls were made.
     Made(Vec<Probe>),
-    /// None can be made, for this reason.
+    /// No call can be made, for this reason.
     NotPossible(String),
 }
 
@@ -181,16 +181,18 @@ pub enum Calls {
 pub struct Live {
     /// The network location of the caller, as configured by the operator.
     pub location: String,
-    /// The seed of the random pairs.
+    /// The seed of the random pairs of tenants (see [`pairs`]).
     pub seed: u64,
-    /// By the tenant whose service was called.
+    /// The calls, by the tenant whose service was called.
     pub tenants: BTreeMap<TenantId, Calls>,
 }
 
-/// Whose token is tried at whose service: pairs of indexes into a list of tenants, the token's first.
+/// Chooses whose token is tried at whose service: pairs of indexes into a list of tenants, the token's tenant first.
+/// `good` has for each tenant whether its own service accepts its token.
 ///
-/// A ring (each service is tried with the nearest preceding token that is known to be good), plus random pairs from the
-/// seed; all pairs if there are no more than that. Only good tokens are used: the refusal of a bad one proves nothing.
+/// The pairs are a ring, in which each service is tried with the nearest preceding good token, and [`RANDOM_PAIRS`]
+/// random pairs from the seed; or all pairs, if there are no more than that. Only good tokens are used, because the
+/// refusal of another token proves nothing.
 pub fn pairs(good: &[bool], seed: u64) -> Vec<(usize, usize)> {
     let count = good.len();
     let is_good = |at: &usize| good.get(*at).copied().unwrap_or_default();

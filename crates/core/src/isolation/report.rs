@@ -11,34 +11,34 @@ use crate::{ids::TenantId, tenant::IsolationVerdict};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// The rule's code; stable.
+    /// The code of the violated rule; stable.
     pub code: Cow<'static, str>,
-    /// The id of the object.
+    /// The object that violates the rule: a resource id, an application's unique name, or the URL that was called.
     pub about: String,
-    /// What was found.
+    /// What was found at the object.
     pub says: String,
-    /// For access, what the holder can do.
+    /// What the holder of a role can do; empty if the finding is not about a role.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub can: Vec<Capability>,
-    /// What the violation means.
+    /// What a violation of the rule means.
     pub means: Cow<'static, str>,
     /// What to do about it.
     pub next: Cow<'static, str>,
-    /// What can be revoked by itself, without touching anything else.
+    /// The access that a quarantine can revoke without changing anything else; `None` if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<Given>,
 }
 
-/// Access that can be revoked.
+/// Access to a tenant that a quarantine can revoke.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "is")]
 pub enum Given {
     /// A role assignment at one of the tenant's own resources.
     #[serde(rename_all = "camelCase")]
     RoleAssignment {
-        /// Its resource id.
+        /// The resource id of the assignment.
         id: String,
-        /// The principal that has it.
+        /// The object id of the principal that has the role.
         principal_id: String,
     },
     /// A federated credential of the tenant's own application.
@@ -48,7 +48,7 @@ pub enum Given {
         application_id: String,
         /// The credential's name, which can't be changed.
         name: String,
-        /// The `subject` that it trusts.
+        /// The `subject` that the credential trusts.
         subject: String,
     },
 }
@@ -56,33 +56,34 @@ pub enum Given {
 /// Missing evidence that could hide a violation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Gap {
-    /// The id of the object.
+    /// What the missing evidence is about: a resource id, the name of an application, the id of a principal, role or
+    /// tenant, or the URL of the service.
     pub about: String,
-    /// Why it is not known.
+    /// What is not known, and why.
     pub why: String,
 }
 
-/// Someone else who reaches the tenant and is allowed to.
+/// A principal that reaches the tenant, is not the tenant's own, and is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
-    /// The principal.
+    /// The object id of the principal or group.
     pub principal: String,
-    /// Its role.
+    /// The name of the principal's role, or its GUID if the name is not known.
     pub role: String,
-    /// The scope of the assignment.
+    /// The scope of the role assignment.
     pub scope: String,
-    /// What it allows there.
+    /// What the role lets the principal do to the tenant's objects.
     pub can: Vec<Capability>,
-    /// Why it is allowed.
+    /// Why the principal is allowed, e.g. the reason in the allow list.
     pub why: String,
 }
 
-/// The result of revoking access.
+/// The result of revoking access in a quarantine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakenBack {
-    /// What was revoked.
+    /// The access that was to be revoked.
     pub what: Given,
-    /// `removed`, or why not.
+    /// [`Self::REMOVED`], or why the access was not revoked.
     pub outcome: String,
 }
 
@@ -90,9 +91,9 @@ pub struct TakenBack {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Probing {
-    /// It was called.
+    /// The service was called.
     Made,
-    /// It was to be called and could not be; the gaps say why.
+    /// The service has to be called and could not be; the report's gaps say why.
     NotPossible,
     /// The tenant's blueprint declares no probe, so the verdict is about settings alone.
     #[default]
@@ -100,7 +101,7 @@ pub enum Probing {
 }
 
 impl Probing {
-    /// What it means, for people.
+    /// A sentence for people: whether the service was called, and what the report proves without calls.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Made => "Its service was called.",
@@ -114,39 +115,39 @@ impl Probing {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IsolationReport {
-    /// [`Self::SCHEMA`].
+    /// The schema of the report: [`Self::SCHEMA`].
     pub schema: Cow<'static, str>,
     /// The tenant's id.
     pub tenant_id: TenantId,
-    /// The verdict.
+    /// Whether isolation is verified, violated or inconclusive.
     pub verdict: IsolationVerdict,
-    /// The violated rules, in order.
+    /// The violated rules, sorted by code.
     pub findings: Vec<Finding>,
-    /// Missing evidence.
+    /// Missing evidence that could hide a violation.
     pub gaps: Vec<Gap>,
-    /// Who else reaches it and is allowed to.
+    /// Principals that reach the tenant, are not the tenant's own, and are allowed.
     pub accepted: Vec<Accepted>,
-    /// What was revoked just before the evidence was read.
+    /// The access that a quarantine revoked, or tried to revoke, in the run that made this report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantined: Vec<TakenBack>,
-    /// Whether its service was called.
+    /// Whether the tenant's service was called.
     #[serde(default)]
     pub probing: Probing,
-    /// The calls.
+    /// The calls to the tenant's service; empty if none were made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<Probe>,
-    /// The network location of the caller, as configured by the operator.
+    /// The network location of the caller, as configured by the operator; `None` if no call was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// The seed of the run's random pairs, in hexadecimal digits.
+    /// The seed of the run's random pairs of tenants, in hexadecimal digits; `None` if no call was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<String>,
-    /// SHA-256, as `sha256:<hex>`, over all that the verdict depends on: equal digest, equal verdict.
+    /// SHA-256, as `sha256:<hex>`, over all evidence that the verdict depends on. Equal digests mean equal verdicts.
     pub digest: String,
 }
 
 impl TakenBack {
-    /// The outcome of access that was revoked.
+    /// The `outcome` of access that was revoked.
     pub const REMOVED: &str = "removed";
 }
 
@@ -154,8 +155,8 @@ impl IsolationReport {
     /// The schema that this program writes.
     pub const SCHEMA: &str = "tenantry.isolation/1";
 
-    /// Whether others reach the tenant or can become it, by anything other than the access in `taken` that was just
-    /// revoked: a stale list still shows that.
+    /// Whether a finding means that others reach the tenant or can act as it. Access in `taken` that was revoked does
+    /// not count, because a stale list may still show it.
     pub fn lets_others_in(&self, taken: &[TakenBack]) -> bool {
         let is_over = |finding: &Finding| {
             let removed = taken.iter().filter(|one| one.outcome == TakenBack::REMOVED);
@@ -164,7 +165,7 @@ impl IsolationReport {
         self.findings.iter().any(|finding| lets_others_in(&finding.code) && !is_over(finding))
     }
 
-    /// A report on a tenant about which nothing could be read.
+    /// The inconclusive report on a tenant about which nothing could be read, for the reason `why`.
     pub fn unknown(tenant_id: TenantId, why: String) -> Self {
         let gap = Gap { about: tenant_id.to_string(), why };
         let digest = format!("sha256:{}", crate::ids::sha256_hex(gap.why.as_bytes()));

@@ -32,13 +32,13 @@ pub fn allows<T: AsRef<str>>(actions: &[T], not_actions: &[T], action: &str) -> 
     any(actions) && !any(not_actions)
 }
 
-/// Granting and revoking roles: allowed only with a condition on which roles, and to whom.
+/// The actions that grant and revoke roles. They are allowed only with a condition on which roles, and to whom.
 const UNDER_CONDITION: [&str; 2] =
     ["Microsoft.Authorization/roleAssignments/write", "Microsoft.Authorization/roleAssignments/delete"];
 
-/// Actions that no role of tenantry may have, whatever a blueprint says, and why: keys would be secrets, scoring is for
-/// the tenant, and a principal that writes locks or policies can do anything. Types that no generic step creates are
-/// excluded too.
+/// Actions that no role of tenantry may have, whatever a blueprint says, and why: keys are secrets, only the tenant
+/// calls its service, and a principal that writes locks or policies can do anything. [`objection`] also refuses actions
+/// on the types that blueprints may not create.
 const NEVER: [(&str, &str); 9] = [
     ("*/listKeys/action", "it reads keys"),
     ("*/listSecrets/action", "it reads secrets"),

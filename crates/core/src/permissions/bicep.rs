@@ -7,14 +7,15 @@ use super::{
     document::{Custom, Principals},
 };
 
-/// The whole file: the custom roles and their assignments, with the identities as parameters. Its head comment says
-/// what it leaves out: the built-in data roles and Graph's permission.
+/// The whole Bicep file: the custom roles and their assignments, with the identities as parameters. `command` is the
+/// command that generates the file, for its first comment. The built-in data roles and the permission of Microsoft
+/// Graph are not in the file.
 pub fn bicep(permissions: &Permissions, command: &str) -> String {
     let (target, scope) = match permissions.reach {
         Reach::Subscription(_) => ("subscription", "subscription()"),
         Reach::StampGroup => ("resourceGroup", "resourceGroup()"),
     };
-    // Bicep evaluates these.
+    // Bicep replaces these by the values of the parameters.
     let principals = Principals {
         host: "${hostPrincipalId}".to_owned(),
         provisioner: "${provisionerPrincipalId}".to_owned(),
@@ -48,7 +49,8 @@ pub fn bicep(permissions: &Permissions, command: &str) -> String {
     file
 }
 
-/// The roles that may be granted, as a parameter: a stamp's own role has another id in each deployment.
+/// Adds a parameter with the ids of the roles that may be granted. A custom role of a stamp has another id in each
+/// deployment, so the ids can't be fixed.
 fn grantable(file: &mut String, roles: &BTreeSet<String>) {
     file.push_str(
         "\n@description('The ids (GUIDs) of the roles that tenants may be granted: those that the stamp names.')\n\

@@ -10,16 +10,17 @@ use super::actions::{allows, objection};
 pub struct Held {
     /// The allowed actions; may have wildcards.
     pub actions: Vec<String>,
-    /// The actions excluded from these.
+    /// The actions excluded from `actions`; may have wildcards.
     pub not_actions: Vec<String>,
 }
 
-/// The result of a comparison.
+/// The differences between the actions that an identity needs and those that its roles allow.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RoleComparison {
-    /// Needed and not held, in order.
+    /// The actions that are needed and not held, sorted.
     pub missing: Vec<String>,
-    /// Held and not needed, wildcards as they are written; with the reason for those that must never be held.
+    /// The actions that are held and not needed, sorted. Wildcards are not expanded. A wildcard, or an action that
+    /// tenantry must never have, comes as a sentence with the reason.
     pub excess: Vec<String>,
 }
 

@@ -5,7 +5,8 @@
 
 use std::{collections::BTreeSet, fmt};
 
-/// Which role assignments may be created and deleted; its text is a condition of version 2.0.
+/// A condition on which role assignments may be created or deleted. `Display` writes it in Azure's condition language,
+/// version 2.0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     verb: &'static str,
@@ -15,15 +16,17 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// The version of the condition language.
+    /// The version of Azure's condition language.
     pub const VERSION: &str = "2.0";
 
-    /// What the provisioner may assign: these roles, to service principals other than `own`, tenantry's own identities.
+    /// The condition on what the provisioner may assign: these roles, to service principals other than `own`, which are
+    /// tenantry's own identities.
     pub fn on_granting(roles: &BTreeSet<String>, own: &[String]) -> Self {
         Self { verb: "write", source: "@Request", roles: roles.clone(), own: own.to_vec() }
     }
 
-    /// What the remover may delete: assignments of the same kind.
+    /// The condition on which assignments the remover may delete: those of these roles to service principals other than
+    /// `own`, which are tenantry's own identities.
     pub fn on_removing(roles: &BTreeSet<String>, own: &[String]) -> Self {
         Self { verb: "delete", source: "@Resource", roles: roles.clone(), own: own.to_vec() }
     }

@@ -4,18 +4,18 @@
 //! storage, "Microsoft Entra authentication for Application Insights" for what the host sends, "Microsoft Graph
 //! permissions reference".
 
-/// A built-in role that one identity has at one scope.
+/// A built-in role that one of tenantry's identities needs at one scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DataRole {
-    /// `host`, `provisioner`.
+    /// The identity: `host` or `provisioner`.
     pub identity: &'static str,
-    /// The role's name.
+    /// The name of the built-in role.
     pub role: &'static str,
     /// The role definition's GUID.
     pub id: &'static str,
-    /// The narrowest scope, in words.
+    /// The narrowest scope at which the role is sufficient, in words.
     pub scope: &'static str,
-    /// The purpose.
+    /// What the identity needs the role for.
     pub why: &'static str,
 }
 
@@ -42,7 +42,7 @@ const fn role(
     DataRole { identity, role, id, scope, why }
 }
 
-/// All data roles. The remover has none.
+/// All data roles that a deployment needs. The remover needs none.
 pub const ROLES: [DataRole; 8] = [
     role(
         "host",

@@ -1,4 +1,4 @@
-//! Derives the needed actions from what blueprints do.
+//! Derives the actions that tenantry needs from what blueprints do in Azure.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::{OPTIONAL, Permissions, Reach, Role, actions};
 use crate::blueprint::{Blueprint, Fault, Purge, ResourceType, Touch, Use};
 
-/// Assigning roles, reading and deleting assignments.
+/// The resource type of role assignments.
 const ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
 const DEFINITIONS: &str = "Microsoft.Authorization/roleDefinitions";
 const IDENTITIES: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 const ENDPOINTS: &str = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints";
-/// What belongs to the workspace of an endpoint, which tenants may share.
+/// The workspace around an endpoint, and its storage account and key vault. Tenants may share them.
 const KEEPS: [&str; 3] = [
     "Microsoft.MachineLearningServices/workspaces",
     "Microsoft.Storage/storageAccounts",
@@ -22,10 +22,11 @@ const KEEPS: [&str; 3] = [
 const OWN: &str = "Microsoft.Authorization/permissions/read";
 const GROUPS: &str = "Microsoft.Resources/resourceGroups";
 
-/// What these blueprints need together for tenants of these tiers (all tiers if none is named) in stamps like this one.
+/// Derives what these blueprints together need for tenants of these tiers (of all tiers if none is named) in these
+/// stamps.
 ///
-/// The remover sends deletes and polls them; everything else, reads during a deletion included, is sent by the
-/// provisioner (see [`crate::blueprint::Touch`]). No action is a wildcard.
+/// The remover sends deletes and polls them. The provisioner sends all other requests, also reads during a deletion. No
+/// action is a wildcard.
 ///
 /// # Errors
 /// Everything that can't be known without a tenant, and every action that is never granted.
@@ -43,7 +44,7 @@ pub fn derive(
 /// from the current ones.
 ///
 /// # Errors
-/// As [`derive()`].
+/// The same as for [`derive()`].
 pub fn derive_placed(
     placed: &[(Blueprint, Vec<Value>)],
     tiers: &[String],
@@ -71,7 +72,7 @@ pub fn derive_placed(
     let mut derived = Derived::new();
     uses.iter().for_each(|one| derived.take(one));
     let mut permissions = derived.0;
-    // The same identity holds both roles.
+    // The provisioner's identity has the auditor's role too.
     let held = permissions.provisioner.actions.clone();
     permissions.auditor.actions.retain(|action, _| !held.contains_key(action));
     let all = permissions.provisioner.names().chain(permissions.remover.names());

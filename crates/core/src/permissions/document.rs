@@ -12,25 +12,25 @@ use super::{
     data_plane::{GRAPH, GRAPH_OPTIONAL, ROLES},
 };
 
-/// The object ids of tenantry's three identities; any text if they are not known yet.
+/// The object ids of tenantry's three identities, or placeholders if the ids are not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principals {
-    /// The identity of the Functions host.
+    /// The object id of the Functions host's identity.
     pub host: String,
-    /// The identity that reads, creates and changes.
+    /// The object id of the identity that reads, creates and changes tenants' objects.
     pub provisioner: String,
-    /// The identity that deletes.
+    /// The object id of the identity that deletes tenants' objects.
     pub remover: String,
 }
 
 impl Principals {
-    /// Texts that say which id to fill in.
+    /// Placeholders that say which id to fill in.
     pub fn unknown() -> Self {
         let id = |of: &str| format!("<object id of the {of}>");
         Self { host: id("host"), provisioner: id("provisioner"), remover: id("remover") }
     }
 
-    /// All identities, without duplicates.
+    /// All object ids, without duplicates.
     pub fn all(&self) -> Vec<String> {
         let all = BTreeSet::from([&self.host, &self.provisioner, &self.remover]);
         all.into_iter().cloned().collect()
@@ -40,15 +40,15 @@ impl Principals {
 /// A custom role, with the content of its definition and assignment.
 #[derive(Debug, Clone)]
 pub struct Custom<'a> {
-    /// `provisioner`, `remover` or `auditor`.
+    /// Whom the role is for: `provisioner`, `remover` or `auditor`.
     pub identity: &'static str,
     /// The role's name.
     pub name: &'static str,
     /// The role's description.
     pub description: &'static str,
-    /// The actions that it allows.
+    /// The actions that the custom role allows.
     pub role: &'a Role,
-    /// The condition of its assignment; `None` if it assigns no roles.
+    /// The condition of the custom role's assignment; `None` if the custom role allows no changes of role assignments.
     pub condition: Option<Condition>,
 }
 
@@ -101,7 +101,8 @@ impl Permissions {
     }
 }
 
-/// The role definitions and assignments, and the rights that are needed besides.
+/// Everything that a deployment needs as one JSON document: role definitions and assignments, permissions of Microsoft
+/// Graph, data roles and resource providers.
 pub fn document(permissions: &Permissions, stamps: &[Value], principals: &Principals) -> Value {
     let scopes = permissions.scopes(stamps);
     let mut definitions = Vec::new();

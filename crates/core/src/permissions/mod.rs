@@ -2,9 +2,9 @@
 //! leaked credential does not give all rights. The host receives messages; the provisioner reads, creates and changes;
 //! the remover deletes. What the isolation check reads is a separate role, held by the provisioner's identity.
 //!
-//! Pure. [`derive()`](derive()) converts the uses of Azure to actions, each with its reason; [`Condition`] limits which
-//! roles may be assigned, and to whom; [`data_plane`] has the rights outside of Resource Manager; [`document`] and
-//! [`bicep`] render the roles. [`compare()`] compares needed with held rights.
+//! Pure. [`derive()`](derive()) converts what blueprints do in Azure to actions, each with its reason. [`Condition`]
+//! limits which roles may be assigned, and to whom. [`data_plane`] has the rights outside of Resource Manager.
+//! [`document`] and [`bicep`] write the roles as JSON and Bicep. [`compare()`] compares needed with held rights.
 
 pub mod actions;
 pub mod bicep;
@@ -27,11 +27,11 @@ pub const OPTIONAL: &str = "Microsoft.Insights/eventtypes/values/read";
 /// What an identity may do in Azure Resource Manager.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Role {
-    /// Each action, with the steps that need it and what for.
+    /// The allowed actions, each with its reasons: the steps that need it, and what for.
     pub actions: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// The scope at which a role is assigned.
+/// The scope at which tenantry's custom roles are assigned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
     /// The stamp's resource group.
@@ -43,24 +43,24 @@ pub enum Reach {
 /// The rights that a deployment needs in Azure Resource Manager and Microsoft Graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permissions {
-    /// Reads, creates and changes.
+    /// The role that reads, creates and changes tenants' objects.
     pub provisioner: Role,
-    /// Deletes and purges.
+    /// The role that deletes and purges tenants' objects.
     pub remover: Role,
-    /// Reads what the isolation check needs besides the provisioner's role.
+    /// The role with what the isolation check reads and the provisioner's role does not allow.
     pub auditor: Role,
-    /// The scope at which both roles are assigned.
+    /// The scope at which the three roles are assigned.
     pub reach: Reach,
     /// The GUIDs of the roles that the provisioner assigns to tenants' principals.
     pub granted: BTreeSet<String>,
-    /// Whether there are objects in Entra.
+    /// Whether a blueprint creates objects in Entra, which needs permissions of Microsoft Graph.
     pub entra: bool,
     /// The resource providers that have to be registered in the subscription.
     pub providers: BTreeSet<String>,
 }
 
 impl Role {
-    /// The names of the actions.
+    /// The names of the role's actions, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.actions.keys().map(String::as_str)
     }

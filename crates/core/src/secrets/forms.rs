@@ -1,12 +1,13 @@
-//! Secrets that are recognized by their form, whatever their name. Each function adds the ranges that it found.
+//! Secrets that are recognized by their form, whatever their name. Each function adds the ranges that it found to
+//! `found`.
 
 use std::ops::Range;
 
-/// `-----BEGIN .. PRIVATE KEY-----` up to its end, or the end of the text.
+/// Private keys in PEM: from `-----BEGIN .. PRIVATE KEY-----` up to the end of the block, or the end of the text.
 pub(super) fn private_keys(text: &str, found: &mut Vec<Range<usize>>) {
     let mut done = 0;
     for (start, begin) in text.match_indices("-----BEGIN ") {
-        // A block within another one ends with that one.
+        // A block that begins within another one is part of that block.
         if start + begin.len() <= done {
             continue;
         }
@@ -21,7 +22,8 @@ pub(super) fn private_keys(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The run of such ASCII characters around a position.
+/// The range of consecutive bytes around the position `at` for which `of` returns true. `of` must return true only for
+/// ASCII.
 fn run(text: &str, at: usize, of: fn(u8) -> bool) -> Range<usize> {
     let bytes = text.as_bytes();
     let start = bytes[..at].iter().rposition(|byte| !of(*byte)).map_or(0, |before| before + 1);
@@ -33,7 +35,7 @@ fn is_url_safe(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_".contains(&byte)
 }
 
-/// JSON Web Tokens: `eyJ..`, two parts or more.
+/// JSON Web Tokens: `eyJ..`, with two parts or more.
 pub(super) fn web_tokens(text: &str, found: &mut Vec<Range<usize>>) {
     let mut done = 0;
     for (at, _) in text.match_indices("eyJ") {

@@ -3,7 +3,7 @@
 //! tenantry stores no secrets, so it keeps nothing that may contain one. Texts from services are redacted
 //! ([`redact()`]): in doubt a word is removed, because a missing word does less harm than a leaked secret. Texts that a
 //! person writes into a blueprint or a request, and outputs from Azure, are refused ([`carried`]) if they are certainly
-//! a secret. A text that only may be one (a GUID, a hash in base64) passes there.
+//! a secret. They are accepted if they only may be one (a GUID, a hash in base64).
 
 mod forms;
 mod redact;
@@ -14,7 +14,8 @@ pub use value::{carried, carried_as, carried_within};
 
 /// Whether a member of a resource with this name is a secret, so that no output may point to it.
 ///
-/// By the names of the redaction: `primaryKey`, `ConnectionString`, `adminPassword`; not `publicKey`, `partitionKey`.
+/// The rules are those of the redaction: `primaryKey`, `ConnectionString` and `adminPassword` are secrets, `publicKey`
+/// and `partitionKey` are not.
 pub fn is_secret_name(name: &str) -> bool {
     redact::is_secret(name)
 }

@@ -13,11 +13,12 @@ use serde_json::Value;
 
 use super::forms::{base64_keys, marked_keys, private_keys, user_infos, web_tokens};
 
-/// Replaces a secret.
+/// The text that replaces a secret.
 pub(super) const REDACTED: &str = "[redacted]";
 
-/// Names of secrets, without case, punctuation and trailing digits: whole names, and ends of names.
+/// Names of secrets, as whole names, in the form of [`normal`].
 const NAMES: [&str; 6] = ["sig", "sas", "pwd", "pass", "psk", "cookie"];
+/// Ends of names of secrets, in the form of [`normal`].
 const ENDS: [&str; 13] = [
     "key",
     "keys",
@@ -33,7 +34,7 @@ const ENDS: [&str; 13] = [
     "sharedaccesssignature",
     "authorization",
 ];
-/// Names that end like a secret's but are harmless.
+/// Ends of names that match [`ENDS`] although the values are no secrets.
 const INNOCENT: [&str; 8] = [
     "publickey",
     "publickeys",
@@ -44,7 +45,8 @@ const INNOCENT: [&str; 8] = [
     "skiptoken",
     "pagetoken",
 ];
-/// Names for which `name: value` without quotes is enough; other names occur in prose before a colon.
+/// Ends of names for which `name: value` without quotes is taken for a secret; other names occur in prose before a
+/// colon.
 const HEADERS: [&str; 14] = [
     "authorization",
     "password",
@@ -61,10 +63,11 @@ const HEADERS: [&str; 14] = [
     "saskey",
     "cookie",
 ];
-/// Words that are followed by a credential.
+/// Names of authentication schemes, which a credential follows.
 const SCHEMES: [&str; 5] = ["bearer", "basic", "sharedkey", "sharedkeylite", "negotiate"];
 
-/// The text without secrets. A text without secrets, or one that was redacted before, is returned unchanged.
+/// Returns the text with its secrets replaced. A text without secrets, or one that was redacted before, is returned
+/// unchanged.
 pub fn redact(text: &str) -> String {
     let trimmed = text.trim_start();
     let json =
@@ -113,7 +116,8 @@ fn remove(member: &mut Value) -> bool {
     !empty
 }
 
-/// Redacts text that is not JSON as a whole: first the JSON objects in it, by their names, then by form.
+/// Redacts a text that is not JSON as a whole: first the JSON objects in it, by the names of their members, then the
+/// rest by form.
 fn plain(text: &str) -> String {
     let (mut redacted, mut done) = (String::new(), 0);
     while let Some(at) = text[done..].find('{').map(|at| done + at) {
@@ -167,7 +171,8 @@ pub(super) fn is_secret(name: &str) -> bool {
     (NAMES.contains(&name.as_str()) || ends(&ENDS)) && !ends(&INNOCENT)
 }
 
-/// `name=value`, `"name": "value"` in fragments of JSON, escaped or not, and `Name: value` of headers.
+/// Finds the values of secrets in `name=value`, in `"name": "value"` of fragments of JSON, escaped or not, and in
+/// `Name: value` of headers.
 fn pairs(text: &str, found: &mut Vec<Range<usize>>) {
     let mut ends = Ends::new(text);
     for (at, separator) in
@@ -192,7 +197,7 @@ fn pairs(text: &str, found: &mut Vec<Range<usize>>) {
     found.retain(|range| !range.is_empty());
 }
 
-/// The name at the end of a text; after a percent-encoded character the name begins behind that.
+/// The name at the end of a text; after a percent-encoded character, the name begins behind that character.
 pub(super) fn last_token(text: &str) -> &str {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "_-.$".contains(c);
     let start = text.trim_end_matches(is_part).len();
@@ -200,16 +205,16 @@ pub(super) fn last_token(text: &str) -> &str {
     text.get(start + if encoded { 2 } else { 0 }..).unwrap_or_default()
 }
 
-/// Finds the ends of values in a text. Results are cached, so that a text in which every other letter names a secret is
-/// still read about once.
+/// Finds the ends of values in a text. Results are cached, so that the time is about linear even for a text in which
+/// every other word names a secret.
 struct Ends<'a> {
     text: &'a str,
-    /// By [`Mark`]: the position from which it was searched, and the range of the first hit.
+    /// For each [`Mark`], the range from the position at which its last search began to the first mark found.
     marks: [Range<usize>; 3],
-    /// By quote and the number of backslashes before it: the position from which it was searched, and the range of the
-    /// first hit.
+    /// For each quote with a number of backslashes before it, the range from the position at which its last search
+    /// began to the first closing quote found.
     quotes: BTreeMap<(char, usize), Range<usize>>,
-    /// The positions of brackets and of their closing ones.
+    /// The positions of each opening bracket and of the bracket that closes it, in order; `None` until they are needed.
     brackets: Option<Vec<(usize, usize)>>,
 }
 
@@ -230,7 +235,7 @@ impl<'a> Ends<'a> {
         Self { text, marks: [nowhere(), nowhere(), nowhere()], quotes: BTreeMap::new(), brackets: None }
     }
 
-    /// The first mark from here on, or the end of the text.
+    /// The position of the first mark at or after `from`, or the end of the text.
     fn first(&mut self, mark: Mark, from: usize) -> usize {
         let known = &mut self.marks[mark as usize];
         if !(known.start..=known.end).contains(&from) {
@@ -248,7 +253,8 @@ impl<'a> Ends<'a> {
         known.end
     }
 
-    /// The end of a value without quotes that begins here.
+    /// The end of the value without quotes that begins at `from`; with `whole_line` the value may have spaces and
+    /// punctuation.
     fn bare(&mut self, from: usize, whole_line: bool) -> usize {
         if whole_line {
             return self.first(Mark::Line, from);
@@ -256,7 +262,7 @@ impl<'a> Ends<'a> {
         self.first(Mark::Stop, from).min(self.first(Mark::Encoded, from))
     }
 
-    /// The range of the value that begins here: within its quotes, with its brackets, or up to its end.
+    /// The range of the value that begins at `from`: within its quotes, with its brackets, or up to its end.
     fn value(&mut self, from: usize, whole_line: bool) -> Range<usize> {
         let text = &self.text[from..];
         // A value that was redacted before does not protect the text behind it.
@@ -278,7 +284,7 @@ impl<'a> Ends<'a> {
         from..self.bare(from, whole_line)
     }
 
-    /// The end of the quoted text that begins here.
+    /// The end of the quoted text that begins at `inner`.
     fn closing_quote(&mut self, quote: char, slashes: usize, inner: usize) -> usize {
         let known = self.quotes.get(&(quote, slashes));
         if let Some(known) = known.filter(|known| (known.start..=known.end).contains(&inner)) {
@@ -294,7 +300,7 @@ impl<'a> Ends<'a> {
         end
     }
 
-    /// The position of the bracket that closes the one here, of any kind.
+    /// The position of the bracket that closes the bracket at `at`. Square and curly brackets are not distinguished.
     fn closing_bracket(&mut self, at: usize) -> Option<usize> {
         let text = self.text;
         let pairs = self.brackets.get_or_insert_with(|| {
@@ -314,21 +320,22 @@ impl<'a> Ends<'a> {
     }
 }
 
-/// The tokens of a text with their positions; quotes, brackets and separators of parameters are not part of a word.
+/// The tokens of a text with their positions. White space, quotes, brackets and separators of parameters separate
+/// tokens.
 fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let ends = |c: char| c.is_whitespace() || "\"',;()<>[]{}|&?\\".contains(c);
     let at = |token: &str| token.as_ptr().addr() - text.as_ptr().addr();
     text.split(ends).filter(|token| !token.is_empty()).map(move |token| (at(token), token))
 }
 
-/// `Bearer x` and the like, unless an ordinary word follows.
+/// Finds the credential that follows an authentication scheme, e.g. `Bearer x`, unless an ordinary word follows.
 fn credentials(text: &str, found: &mut Vec<Range<usize>>) {
     let (mut before, mut end) = ("", 0);
     for (at, token) in tokens(text) {
         let adjacent = text[end..at].chars().all(|c| c == ' ');
         let scheme = if adjacent { before } else { "" }.trim_end_matches(':').to_ascii_lowercase();
         let letters = token.chars().skip(1).all(|c| c.is_ascii_lowercase() || "_=.:-".contains(c));
-        // "Basic B1" is a size.
+        // In "Basic B1", the second word is the size of a plan.
         let short = token.len() < if scheme == "bearer" { 2 } else { 8 };
         if SCHEMES.contains(&scheme.as_str()) && !short && !(letters && token.len() <= 20) {
             found.push(at..at + token.len());

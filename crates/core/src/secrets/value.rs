@@ -1,4 +1,4 @@
-//! Texts that are certainly secrets, and are refused rather than redacted.
+//! Recognizes texts that are certainly secrets, and are refused rather than redacted.
 
 use std::ops::Range;
 
@@ -27,14 +27,15 @@ const NAMES: [&str; 11] = [
 ];
 /// Prefixes of values that stand for another value: an expression, a reference, a placeholder.
 const STANDS_FOR: [&str; 7] = ["{", "<", "@", "$", "%", "*", "["];
-/// Parameters beside `sig` that make it the signature of a shared access signature. Source: Microsoft, "Create a
-/// service SAS".
+/// Parameters of a URL beside `sig` which show that `sig` is the signature of a shared access signature. Source:
+/// Microsoft, "Create a service SAS".
 const BESIDE_SIGNATURE: [&str; 6] = ["sv=", "se=", "sr=", "sp=", "ss=", "skoid="];
-/// The shortest signature without such parameters.
+/// The shortest value of `sig`, in bytes, that is taken for a signature if no parameter of [`BESIDE_SIGNATURE`] is
+/// there.
 const SIGNATURE: usize = 20;
-/// How many characters of a value behind a name are checked.
+/// How many characters after the separator of `name=value` are checked.
 const CHECKED_CHARACTERS: usize = 80;
-/// The shortest token of the form `eyJ..`.
+/// The shortest JSON Web Token (`eyJ..`), in bytes.
 const TOKEN: usize = 40;
 /// Markers in keys of Service Bus, Event Hubs, IoT Hub, Azure's registries and Batch, which otherwise have the length
 /// of a hash. Source: Microsoft, the rules of its secret scanning ("identifiable keys").
@@ -53,7 +54,8 @@ pub fn carried_as(name: &str, text: &str) -> Option<&'static str> {
     carried(name).or_else(|| of_member(name, text))
 }
 
-/// The JSON pointer to the first secret in a value, and its kind. For a secret in a key it is the pointer of the map.
+/// The JSON pointer to the first secret in a value, and the kind of secret. If the name of a member is a secret, the
+/// pointer is that of the object that has the member.
 pub fn carried_within(value: &Value) -> Option<(String, &'static str)> {
     within("", value)
 }
@@ -108,7 +110,7 @@ fn of_text(name: &str, text: &str) -> Option<&'static str> {
     }
 }
 
-/// `AccountKey=..`, `sig=..`, `"clientSecret": ".."`: recognized by the name within the text.
+/// The kind of secret in `AccountKey=..`, `sig=..`, `"clientSecret": ".."`: recognized by the name within the text.
 fn named(text: &str) -> Option<&'static str> {
     let signed = BESIDE_SIGNATURE.iter().any(|beside| text.contains(beside));
     text.match_indices(['=', ':']).find_map(|(at, separator)| {
@@ -121,7 +123,7 @@ fn named(text: &str) -> Option<&'static str> {
         if !is_signature && !NAMES.iter().any(|known| name.ends_with(known)) {
             return None;
         }
-        // The beginning is enough, so that a text of nothing but names is still read about once.
+        // The beginning of the value is enough, so that the time is about linear even for a text of nothing but names.
         let value: String = text[at + 1..].chars().take(CHECKED_CHARACTERS).collect();
         let value = value.trim_start_matches([' ', '\\', '"', '\'']);
         let end = value.find(|c: char| c.is_whitespace() || "&;,\"'<>)]}|\\".contains(c));

@@ -3,7 +3,7 @@
 use super::{Target, request::odata_key};
 use crate::blueprint::{Rendered, RoleAssignment, role_assignment_name};
 
-/// The id of the Azure resource, or the path of the object in Entra as in Graph requests.
+/// The id of the step's Azure resource, or the path of its object in Entra, as Graph requests have it.
 ///
 /// `None` for a proof of isolation, which is about no single resource.
 pub fn about(step: &Rendered) -> Option<String> {

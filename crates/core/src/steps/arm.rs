@@ -20,18 +20,18 @@ use crate::{
 /// The tags that mark the owner of a resource.
 const OWNER_TAGS: [&str; 3] = ["tenantry-deployment", "tenantry-tenant", "tenantry-incarnation"];
 
-/// A resource's id and owner: what its deletion needs to know.
+/// A resource of Azure Resource Manager with its type: everything that requests about the resource need.
 #[derive(Debug, Clone)]
 pub(super) struct ArmLocation {
-    /// The recorded part.
+    /// The part that is recorded in the document, which deletion needs.
     pub(super) target: ArmTarget,
     kind: Option<&'static ResourceType>,
-    /// The type's name, also for types without a row in the table.
+    /// The name of the resource type, also for types without a row in the table of resource types.
     pub(super) type_name: String,
 }
 
 impl ArmLocation {
-    /// The location of a resource that should exist.
+    /// From the plan, for a resource that should exist.
     pub(super) fn new(resource: &ArmResource<Value>) -> Result<Self, Failure> {
         let kind = ResourceType::find(&resource.resource_type);
         let tag = |name: &&str| {
@@ -48,7 +48,7 @@ impl ArmLocation {
         Self { target, kind, type_name: resource.resource_type.clone() }.checked()
     }
 
-    /// The location of a resource that may exist, from its recorded target.
+    /// From the recorded target, for a resource that may exist.
     pub(super) fn remembered(target: ArmTarget) -> Result<Self, Failure> {
         let kind = target.resource_type.as_deref().and_then(ResourceType::find);
         let type_name = target.resource_type.clone();
@@ -72,7 +72,8 @@ impl ArmLocation {
         Request { serial, ..request }
     }
 
-    /// Whether the value that the resource shows at this pointer can't change. One that it does not show may still be set.
+    /// Whether the value that the resource shows at this pointer can't change. A value that the resource does not show
+    /// may still be set.
     fn is_fixed(&self, resource: &Value, pointer: &str) -> bool {
         let fixed = self.kind.map_or(&[][..], |kind| kind.immutable);
         fixed.iter().any(|fixed| pointer::is_within(pointer, fixed))
@@ -83,7 +84,7 @@ impl ArmLocation {
         self.kind.map_or(&[], |kind| kind.carry)
     }
 
-    /// The id of the soft-deleted resource, for types that Azure keeps after deletion.
+    /// The id of the soft-deleted resource, for types that Azure keeps after deletion; `None` for other types.
     fn deleted_id(&self) -> Option<ResourceId> {
         let path = self.kind?.soft_deletion?.path;
         let (subscription, group) = (self.target.id.subscription()?, self.target.id.group()?);
@@ -95,7 +96,7 @@ impl ArmLocation {
             .ok()
     }
 
-    /// The owner of the resource, if it is not ours.
+    /// The owner of the resource, as text, if its tags are not those of this tenant; `None` if they are.
     pub(super) fn stranger(&self, resource: &Value) -> Option<String> {
         // Azure compares names of tags without case and may return them in another case.
         let tag = |name: &str| compare::member(compare::member(resource, "tags")?, name)?.as_str();
@@ -106,7 +107,7 @@ impl ArmLocation {
         })
     }
 
-    /// The resource in the answer to a successful read; `None` if there is none.
+    /// The resource in the answer to a read or write; `None` if the answer is 404.
     pub(super) fn shown<'a>(&self, reply: &'a Reply) -> Result<Option<&'a Value>, Failure> {
         match reply.status {
             404 => Ok(None),
@@ -114,7 +115,8 @@ impl ArmLocation {
                 match compare::member(&reply.body, "id").and_then(Value::as_str) {
                     Some(id) if is_id(id, &self.target.id) => Ok(Some(&reply.body)),
                     Some(_) => Err(Failure::nonsense("the answer is about another resource")),
-                    // Nothing follows from such an answer, least of all that the resource is foreign.
+                    // Such an answer does not show the state of the resource, and least of all that the resource is
+                    // foreign.
                     None => Err(Failure::nonsense("the answer shows no resource")),
                 }
             }
@@ -124,25 +126,26 @@ impl ArmLocation {
     }
 }
 
-/// Whether a text from a service equals this id.
+/// Whether a text from a service is the resource id `id`.
 pub(super) fn is_id(text: &str, id: &ResourceId) -> bool {
     text.parse::<ResourceId>().is_ok_and(|other| other == *id)
 }
 
-/// The virtual network that a write of such a resource changes: its subnet's id without the subnet.
+/// The id, in lower case, of the virtual network that a write of this resource changes: the id of the resource's subnet
+/// without the subnet. `None` if a write changes no virtual network.
 fn network(kind: Option<&ResourceType>, body: &Value) -> Option<String> {
     let subnet = body.pointer(kind?.serialise?)?.as_str()?.to_ascii_lowercase();
     subnet.split_once("/subnets/").map(|(network, _)| network.to_owned())
 }
 
-/// Azure's reason for a resource whose provisioning state is Failed or Canceled.
+/// The cause of failure of a resource whose provisioning state is Failed or Canceled; `None` for other states.
 pub(super) fn failed_cause(resource: &Value) -> Option<Cause> {
     let state = operation::failed_state(resource)?;
     let message = format!("the resource is in state {}", failure::sanitized(state));
     Some(Cause::ours(FailureClass::Permanent, "provisioning-failed", message))
 }
 
-/// The step.
+/// A step of kind `arm`.
 pub(super) struct Arm {
     location: ArmLocation,
     body: Value,
@@ -201,7 +204,7 @@ impl Step for Arm {
     }
 }
 
-/// Compares a resource of ours with its desired body.
+/// Compares a resource of this tenant with its desired body.
 pub(super) fn judge_body(
     location: &ArmLocation,
     body: &Value,
@@ -215,7 +218,7 @@ pub(super) fn judge_body(
     let fixed = differences.iter().filter(|pointer| location.is_fixed(resource, pointer));
     let fixed: Vec<String> = fixed.cloned().collect();
     if !fixed.is_empty() {
-        // Checked before the failure: another write would be refused.
+        // Immutable differences are checked before the provisioning state: another write would be refused.
         return Ok(Comparison::Immutable { fixed, differences });
     }
     if let Some(cause) = failed_cause(resource) {
@@ -240,7 +243,7 @@ fn insert(body: &mut Value, pointer: &str, value: Value) {
     *location = value;
 }
 
-/// The deletion of the resource.
+/// The deletion of a resource that an `arm` step has created.
 pub(super) struct ArmDeletion {
     location: ArmLocation,
 }
@@ -254,7 +257,8 @@ impl ArmDeletion {
         match reply.status {
             404 => Ok(DeletionState::Nothing),
             200 if reply.body.get("id").is_some_and(Value::is_string) => {
-                // A deleted vault names the vault that it was; a deleted account has the same id path and its tags.
+                // A soft-deleted vault shows the id of the former vault; a soft-deleted account shows the account's
+                // tags.
                 let vault = compare::at(&reply.body, "/properties/vaultId").and_then(Value::as_str);
                 let tagged = compare::member(&reply.body, "tags").is_some_and(Value::is_object);
                 let ours = vault.is_none_or(|id| is_id(id, &self.location.target.id))
@@ -324,7 +328,8 @@ impl Deletion for ArmDeletion {
         }
     }
 
-    /// A purge that is never allowed: the vault is purge-protected, which the soft-deleted vault may not show.
+    /// A refused purge may show that the object is purge-protected, so that it is retained. A soft-deleted vault does
+    /// not always show that itself.
     fn refused(&self, state: &DeletionState, reply: &Reply) -> Option<DeletionState> {
         let DeletionState::SoftDeleted(outputs) = state else { return None };
         let said = reply.body.to_string().to_ascii_lowercase();
@@ -335,7 +340,7 @@ impl Deletion for ArmDeletion {
     }
 }
 
-/// The member of a soft-deleted resource with its purge date.
+/// The member of a soft-deleted resource that has its purge date, and the output in which the date is kept.
 const PURGE_DATE: &str = "scheduledPurgeDate";
 
 /// Whether a soft-deleted resource can't be purged.
@@ -343,7 +348,7 @@ fn is_protected(deleted: &Value) -> bool {
     deleted.pointer("/properties/purgeProtectionEnabled") == Some(&Value::Bool(true))
 }
 
-/// When the service purges a soft-deleted resource by itself.
+/// When the service purges a soft-deleted resource by itself; `None` if it does not show that.
 fn purge_date(deleted: &Value) -> Option<Timestamp> {
     deleted.pointer("/properties")?.get(PURGE_DATE)?.as_str()?.parse().ok()
 }

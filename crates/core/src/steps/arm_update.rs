@@ -1,4 +1,4 @@
-//! Steps of kind `arm-update`: a later change of another step's resource, e.g. an endpoint's traffic once a deployment
+//! Steps of kind `arm-update`: each changes the resource of another step, e.g. an endpoint's traffic once a deployment
 //! exists.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use crate::{
     tenant::{Cause, FailureClass},
 };
 
-/// The step.
+/// A step of kind `arm-update`.
 pub(super) struct ArmUpdate {
     location: arm::ArmLocation,
     body: Value,
@@ -45,7 +45,7 @@ impl Step for ArmUpdate {
 
     fn judge(&self, reply: &Reply) -> Result<Comparison, Failure> {
         let Some(resource) = self.location.shown(reply)? else {
-            // Creating it is the other step's task; from here it would be incomplete.
+            // The step that owns the resource creates it; this step's body would be incomplete.
             let message = format!("{} is not there to be changed", self.location.target.id);
             return Err(Cause::ours(FailureClass::Wait, "nothing-to-update", message).into());
         };
@@ -60,7 +60,7 @@ impl Step for ArmUpdate {
     }
 }
 
-/// The deletion of the change, unless the resource is deleted or was put back.
+/// The deletion of an `arm-update` step: writes the undo, unless the resource is deleted or matches the undo already.
 pub(super) struct UpdateDeletion {
     location: arm::ArmLocation,
     undo: Option<Value>,
@@ -74,7 +74,7 @@ impl UpdateDeletion {
 
 impl Deletion for UpdateDeletion {
     fn reads(&self) -> Vec<Request> {
-        // Without an undo the change is deleted with its resource.
+        // Without an undo there is nothing to read: the change is deleted with its resource.
         self.undo.iter().map(|_| self.location.request(Method::Get)).collect()
     }
 

@@ -1,4 +1,4 @@
-//! Steps of kind `check`: read and compare, change nothing.
+//! Steps of kind `check`: each reads a resource and compares it, but changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ use crate::{
     tenant::{Cause, FailureClass},
 };
 
-/// The step.
+/// A step of kind `check`.
 pub(super) struct Check {
     id: ResourceId,
     api_version: ApiVersion,
-    /// JSON pointer to desired value.
+    /// The expected values, by JSON pointer into the resource.
     expect: BTreeMap<String, Value>,
     outputs: BTreeMap<String, String>,
 }
@@ -69,7 +69,7 @@ impl Step for Check {
         if wrong.is_empty() {
             return Ok(Comparison::Matches(read_outputs(&self.outputs, &reply.body)?));
         }
-        // Azure's reads lag behind its writes, so a failed check is repeated some times before the step is blocked.
+        // Azure's reads lag behind its writes, so a failed check is repeated several times before the step is blocked.
         let message = failure::sentence(&format!("{}: {}", self.id, wrong.join("; ")));
         Err(Cause::ours(FailureClass::Wait, "check-failed", message).into())
     }
@@ -79,7 +79,7 @@ impl Step for Check {
     }
 }
 
-/// A check creates nothing that could be deleted.
+/// The deletion of a step that creates nothing: there is nothing to read or delete.
 pub(super) struct Nothing;
 
 impl Deletion for Nothing {

@@ -1,18 +1,19 @@
 //! The table of errors: what each code and message of Azure and Graph means, as data, each row with its source.
 //!
-//! A row overrides the HTTP status. A code without a row is not final: a 4xx outside the families of `by_status` is
-//! retried a few times over a window (`FailureClass::Unknown`), and the code is counted, so that the table can be
-//! extended.
+//! A row overrides the HTTP status. A code without a row is not final: unless `by_status` classifies the HTTP status,
+//! the request is retried a few times over a window (`FailureClass::Unknown`), and the code is counted, so that the
+//! table can be extended.
 
 use crate::tenant::FailureClass::{
     self, Denied, NameHeld, NeedsProvider, Permanent, Quota, ReplicationLag, Throttled, Transient, Unknown,
     Wait,
 };
 
-/// A code, its class, and the source.
+/// A row for a code: the code, its class, and the source.
 type Row = (&'static str, FailureClass, &'static str);
 
-/// A message: parts that follow one another, at most [`GAP`] characters apart; then as in [`Row`].
+/// A row for a message: parts of the message that follow one another, at most [`GAP`] characters apart; then the class
+/// and the source as in [`Row`].
 type Said = (&'static [&'static str], FailureClass, &'static str);
 
 const DEPLOY: &str = "Microsoft Learn, Troubleshoot common Azure deployment errors";
@@ -27,7 +28,7 @@ const PROVIDERS: &str = "Microsoft Learn, Resolve errors for resource provider r
 const COGNITIVE: &str =
     "Microsoft Learn, Recover or purge deleted Foundry Tools resources; Azure/azure-cli#18146";
 
-/// Codes. Compared without case.
+/// The rows for codes, which are compared without case.
 const CODES: &[Row] = &[
     // Temporary failures.
     ("InternalServerError", Transient, DEPLOY),
@@ -77,7 +78,7 @@ const CODES: &[Row] = &[
     ("VaultAlreadyExists", NameHeld, VAULTS),
     ("StorageAccountAlreadyTaken", NameHeld, STORAGE),
     ("StorageAccountInAnotherResourceGroup", NameHeld, STORAGE),
-    // A person has to make room.
+    // A quota or the capacity is exhausted.
     ("RoleAssignmentLimitExceeded", Quota, RBAC),
     ("OutOfQuota", Quota, ML),
     ("ResourceQuotaExceeded", Quota, DEPLOY),
@@ -85,7 +86,7 @@ const CODES: &[Row] = &[
     ("Directory_QuotaExceeded", Quota, GRAPH),
     ("SkuNotAvailable", Quota, DEPLOY),
     ("InsufficientQuota", Quota, "microsoft/PubSec-Info-Assistant#880"),
-    // A person has to give permission.
+    // A permission is missing.
     ("LinkedAuthorizationFailed", Denied, RBAC),
     ("AuthorizationFailed", Denied, RBAC),
     ("Authorization_RequestDenied", Denied, GRAPH),
@@ -108,10 +109,10 @@ const CODES: &[Row] = &[
     ("SpecialFeatureOrQuotaIdRequired", Permanent, "Microsoft Learn, Azure OpenAI quotas and limits"),
 ];
 
-/// Prefixes of families of codes; for codes that are not in [`CODES`]. Compared without case.
+/// Rows for prefixes of codes, which apply to codes that are not in [`CODES`]. Compared without case.
 const FAMILIES: &[Row] = &[("DeploymentActive", Transient, DEPLOY), ("Invalid", Permanent, DEPLOY)];
 
-/// Messages that override a known code: services send them with codes that say less.
+/// Rows for messages that override a known code, because services send them with codes that say less.
 const MESSAGES: &[Said] = &[
     (&["soft-deleted workspace exists"], NameHeld, ML),
     (
@@ -119,11 +120,12 @@ const MESSAGES: &[Said] = &[
         ReplicationLag,
         "microsoftgraph/msgraph-sdk-dotnet#3108",
     ),
-    // 403 `Authorization_RequestDenied` right after the application was made: no permission is missing. The budget of
-    // lag, 15 minutes from the first such answer, ends it where one is.
+    // 403 `Authorization_RequestDenied` right after the application was created: no permission is missing. If one is
+    // missing after all, the retries end with the lag budget, 15 minutes after the first such answer.
     (&["backing application"], ReplicationLag, "hashicorp/terraform-provider-azuread#611"),
     (&["in the local tenant"], ReplicationLag, "hashicorp/terraform-provider-azuread#611"),
-    // Any state: a resource leaves it by itself, or its own step reports that it does not.
+    // Any provisioning state counts: the resource leaves the state by itself, or the step that owns the resource
+    // reports that it does not.
     (&["in ", " provisioning state"], Wait, "Azure/azure-sdk-for-net#36961"),
     (&["in provisioning state"], Wait, "Azure/azure-sdk-for-net#36961"),
     (&["provisioning state is not terminal"], Wait, "Azure/bicep-types-az#2419"),
@@ -135,7 +137,7 @@ const MESSAGES: &[Said] = &[
     ),
 ];
 
-/// Messages that decide if no code does.
+/// Rows for messages that determine the class if neither [`MESSAGES`] nor a code does.
 const HINTS: &[Said] = &[
     (&["already an endpoint with this name"], NameHeld, "Azure/azureml-examples#1931"),
     (&["name", "is not available", "unique"], NameHeld, "ansible-collections/azure#2231"),
@@ -146,10 +148,10 @@ const HINTS: &[Said] = &[
     (&["exceed", "quota"], Quota, DEPLOY),
 ];
 
-/// Wrappers: they say nothing by themselves, and are not counted as unknown codes.
+/// Codes of errors that only wrap other errors: they say nothing by themselves, and are not counted as unknown codes.
 const WRAPPERS: &[&str] = &["DeploymentFailed", "BadRequest", "Request_BadRequest", "UserError", "Conflict"];
 
-/// Statuses that no retry changes: the request itself is refused. Source: RFC 9110, section 15.5; RFC 6585.
+/// HTTP statuses that no retry changes: the request itself is refused. Source: RFC 9110, section 15.5; RFC 6585.
 const PERMANENT: [u16; 9] = [405, 406, 411, 413, 414, 415, 416, 417, 431];
 
 const STATES: &str = "words of providers and older services beside those of Azure's rules";
@@ -169,10 +171,10 @@ const FINAL: &[(&str, bool, &str)] = &[
 
 /// The largest distance between two parts of a message, in characters.
 const GAP: usize = 120;
-/// A word in a message can only be a code if it is this long; shorter ones are prose.
+/// The shortest word in a message, in characters, that is taken for a code; shorter words are prose.
 const CODE_IN_TEXT: usize = 12;
 
-/// The class of a code.
+/// The class of a code, from its own row or that of a prefix; `None` if it has neither.
 pub(super) fn of_code(code: &str) -> Option<FailureClass> {
     let begins =
         |family: &str| code.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family));
@@ -183,12 +185,13 @@ fn row(code: &str) -> Option<&'static Row> {
     CODES.iter().find(|(known, ..)| known.eq_ignore_ascii_case(code))
 }
 
-/// The class of a message, whatever code it comes with.
+/// The class of a message that overrides whatever code it comes with; `None` for other messages.
 pub(super) fn of_message(message: &str) -> Option<FailureClass> {
     find(MESSAGES, message)
 }
 
-/// The class of a message whose code says nothing: one of the [`HINTS`], or a known code that is a word in it.
+/// The class of a message whose code says nothing: from the [`HINTS`], or from a known code that is a word in the
+/// message.
 pub(super) fn of_hint(message: &str) -> Option<FailureClass> {
     let text = || message.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let is_code = |sanitized: &&str| {
@@ -202,7 +205,7 @@ fn find(rows: &[Said], message: &str) -> Option<FailureClass> {
     rows.iter().find(|(parts, ..)| has(&message, parts)).map(|(_, class, _)| *class)
 }
 
-/// Whether the parts follow one another, from any position on.
+/// Whether `message` has all parts in this order, each at most [`GAP`] characters after the one before.
 fn has(message: &str, parts: &[&str]) -> bool {
     let Some((first, rest)) = parts.split_first() else { return true };
     message.match_indices(first).any(|(at, found)| {
@@ -215,7 +218,7 @@ fn has(message: &str, parts: &[&str]) -> bool {
     })
 }
 
-/// The class of a status, if nothing else decides.
+/// The class of an HTTP status, for answers whose codes and messages say nothing.
 pub(super) fn by_status(status: u16) -> FailureClass {
     match status {
         429 => Throttled,
@@ -227,12 +230,13 @@ pub(super) fn by_status(status: u16) -> FailureClass {
     }
 }
 
-/// Whether the table has a code, or it is a wrapper, and so is no news.
+/// Whether a code has a class or is the code of a wrapper. Any other code is counted as unknown.
 pub fn is_known(code: &str) -> bool {
     of_code(code).is_some() || WRAPPERS.iter().any(|known| known.eq_ignore_ascii_case(code))
 }
 
-/// Whether a state means success or failure; `None` while it is running.
+/// Whether a state of an operation or a resource means success (`true`) or failure (`false`); `None` while it is
+/// running.
 pub(super) fn ended(state: &str) -> Option<bool> {
     FINAL.iter().find(|(known, ..)| known.eq_ignore_ascii_case(state)).map(|(_, well, _)| *well)
 }

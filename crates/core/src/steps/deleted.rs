@@ -2,26 +2,26 @@
 //!
 //! Sources: Microsoft Graph, "List deletedItems", "Restore deleted item" and "Permanently delete item". Restoring
 //! brings back the same object with its ids; restoring an application does not restore its service principal. The list
-//! can be filtered by `tags` and `appId`, not by `uniqueName`. A soft-deleted application keeps its `uniqueName` taken
-//! (public issue microsoftgraph/msgraph-bicep-types#137).
+//! can be filtered by `tags` and `appId`, not by `uniqueName`. The `uniqueName` of a soft-deleted application can't be
+//! used again (public issue microsoftgraph/msgraph-bicep-types#137).
 
 use serde_json::{Value, json};
 
 use super::{Failure, GraphPath, Method, ObjectId, Reply, Request, failure, items, request::odata_key};
 use crate::compare::eq_ignore_case;
 
-/// The largest page of Graph.
+/// The largest size of a page that Graph allows.
 const PAGE: &str = "999";
 
-/// How one object is found after its deletion.
+/// How one application or service principal is found after its deletion.
 pub(super) struct Deleted {
-    /// The list of deleted objects of its type.
+    /// The path of the list of deleted objects of the object's type.
     all: &'static str,
-    /// The member that identifies it, with its value.
+    /// The name and value of the member that identifies the object.
     key: (&'static str, String),
     /// The filter for the list of deleted objects; `None` if the list is not read.
     filter: Option<String>,
-    /// Its id, if known.
+    /// The object's id, if known.
     object_id: Option<ObjectId>,
 }
 
@@ -47,7 +47,7 @@ impl Deleted {
         }
     }
 
-    /// Reads it by its id if that is known, then the list of deleted objects.
+    /// The requests that find the object: by its id if that is known, then in the list of deleted objects.
     pub(super) fn reads(&self) -> Vec<Request> {
         let by_id = self.object_id.as_ref().map(|id| Request::graph(Method::Get, item(id)));
         let in_list = self.filter.as_deref().map(|filter| {
@@ -60,18 +60,19 @@ impl Deleted {
         by_id.into_iter().chain(in_list.map(Request::every_page)).collect()
     }
 
-    /// Whether read number `read` is by the id of the step's own object.
+    /// Whether request number `read` of [`Self::reads`] is by the object's id, and not of the list.
     pub(super) fn is_by_id(&self, read: usize) -> bool {
         read == 0 && self.object_id.is_some()
     }
 
-    /// The object in the answer to read number `read`; `None` if it is not among the deleted ones.
+    /// The object in the answer to request number `read` of [`Self::reads`]; `None` if the object is not among the
+    /// deleted ones.
     pub(super) fn shown<'a>(&self, read: usize, reply: &'a Reply) -> Result<Option<&'a Value>, Failure> {
         let listed = !self.is_by_id(read);
         match reply.status {
             404 => Ok(None),
             // This read needs a permission of its own (`Application.Read.All`). Without it the object counts as not
-            // found; if it exists all the same, a write fails because its name is held.
+            // found; if the object exists all the same, a write fails because its name is held.
             403 => Ok(None),
             400 if listed => Ok(None),
             200 if listed => self.in_list(reply),
@@ -97,12 +98,13 @@ impl Deleted {
         Ok(items(reply)?.iter().find(is_it))
     }
 
-    /// Restores it. The body's members are only for users, but the API description requires a body.
+    /// The request that restores the object `id`. The members of the body are for users only, but the API description
+    /// requires a body.
     pub(super) fn restore(id: &ObjectId) -> Request {
         Request::graph(Method::Post, item(id).then("/restore")).with_body(json!({}))
     }
 
-    /// Deletes it permanently.
+    /// The request that deletes the soft-deleted object `id` permanently.
     pub(super) fn purge(id: &ObjectId) -> Request {
         Request::graph(Method::Delete, item(id))
     }

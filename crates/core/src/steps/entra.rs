@@ -1,7 +1,7 @@
 //! Entra applications and their service principals, written by Microsoft Graph's upserts with an alternate key.
 //!
 //! Source: Microsoft Graph, "Upsert application" and "Upsert servicePrincipal": `PATCH` by an alternate key with
-//! `Prefer: create-if-missing` answers 201 with the object when it made one, 204 when it changed one.
+//! `Prefer: create-if-missing` answers 201 with the object if it created one, 204 if it changed one.
 
 use serde_json::Value;
 
@@ -16,15 +16,15 @@ use crate::{
 
 /// A Graph object that is found by an alternate key.
 struct Keyed {
-    /// The collection with its key, e.g. `/v1.0/applications(uniqueName='x')`.
+    /// The path of the object, i.e. the collection with the key, e.g. `/v1.0/applications(uniqueName='x')`.
     path: GraphPath,
-    /// The collection alone.
+    /// The path of the collection.
     collection: &'static str,
     /// The type's name in Graph.
     kind: &'static str,
     /// The key's name and value.
     key: (&'static str, String),
-    /// Tags that mark its owner.
+    /// The tags that mark the object's owner.
     owner: Vec<String>,
 }
 
@@ -84,8 +84,8 @@ impl Keyed {
         })
     }
 
-    /// The object in an answer; `None` if there is none. An answer without these ids, or with another key, is an error:
-    /// nothing follows from it, least of all that ours is deleted.
+    /// The object in an answer; `None` if there is none. An answer without the ids in `needed`, or with another key, is
+    /// an error: it shows nothing about the object, and least of all that the object is deleted.
     fn shown<'a>(&self, reply: &'a Reply, needed: &[&str]) -> Result<Option<&'a Value>, Failure> {
         let outputs = ids(&reply.body);
         let (key, value) = &self.key;
@@ -102,18 +102,18 @@ impl Keyed {
     }
 }
 
-/// The outputs of applications and service principals.
+/// The outputs of applications and service principals: `id` and `appId`, if the object shows them.
 fn ids(object: &Value) -> Outputs {
     let is_id = |id: &&Value| id.as_str().and_then(ObjectId::read).is_some();
     let member = |name: &str| Some((name.to_owned(), object.get(name).filter(is_id)?.clone()));
     ["id", "appId"].into_iter().filter_map(member).collect()
 }
 
-/// An application or a service principal: both are upserted by key and carry tags.
+/// The step of an application or a service principal: both are upserted by key and carry tags.
 pub(super) struct Entry {
     keyed: Keyed,
     body: Value,
-    /// How it is found after a deletion by someone else.
+    /// How the object is found after somebody else has deleted it.
     deleted: Deleted,
 }
 
@@ -170,7 +170,8 @@ impl Restorable for Entry {
     }
 }
 
-/// The deletion of either: of the object itself, or of the soft-deleted one that Entra keeps for thirty days.
+/// The deletion of an application or a service principal: of the object itself, then of the soft-deleted object that
+/// Entra keeps for thirty days.
 pub(super) struct EntryDeletion {
     keyed: Keyed,
     deleted: Deleted,

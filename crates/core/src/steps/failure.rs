@@ -1,8 +1,8 @@
 //! Classifies failures: reads the errors in a service's answer and finds their class in the table ([`super::codes`]).
 //!
-//! The innermost known code decides, because `DeploymentFailed`, `BadRequest` and the like are wrappers; a message
-//! decides only if there is nothing better. Some services capitalize member names, leave `code` null, put another error
-//! as text into a message, or answer with problem details (RFC 9457).
+//! Messages that override codes decide first. Otherwise the innermost known code decides, because `DeploymentFailed`,
+//! `BadRequest` and the like are wrappers; other messages decide only if no code does. Some services capitalize member
+//! names, leave `code` null, put another error as text into a message, or answer with problem details (RFC 9457).
 
 use std::time::Duration;
 
@@ -27,13 +27,14 @@ pub const REFUSED_URL: &str = "refused-url";
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{cause}")]
 pub struct Failure {
-    /// The cause.
+    /// What failed, with the failure class.
     pub cause: Cause,
     /// The service's `Retry-After`.
     pub retry_after: Option<Duration>,
     /// The service's answer, if there was one.
     pub raw: Option<Box<RawAnswer>>,
-    /// Whether the service gave a code that is not in the table, and nothing else decided: the code is counted.
+    /// Whether the service gave a code that is not in the table, and nothing else determined the class: then the code
+    /// is counted as unknown.
     pub unlisted: bool,
 }
 
@@ -44,18 +45,18 @@ impl From<Cause> for Failure {
 }
 
 impl Failure {
-    /// No answer in time: the request may have been carried out, or may still be.
+    /// The failure of a request without an answer in time: the request may have been carried out, or may still be.
     pub fn ambiguous(message: impl Into<String>) -> Self {
         Cause::ours(Ambiguous, "no-answer", message).into()
     }
 
-    /// The request was certainly not sent.
+    /// The failure of a request that was certainly not sent.
     pub fn not_sent(message: impl Into<String>) -> Self {
         Cause::ours(Transient, "not-sent", message).into()
     }
 
-    /// The class that the failure has once its budget is used up: unknown codes and supposed lag then count as a
-    /// refusal.
+    /// The class to report once the failure is no longer retried: `Denied` for a 403 that was taken for lag or has an
+    /// unknown code, `Permanent` for any other unknown code.
     pub fn last_class(&self) -> FailureClass {
         let refused = self.raw.as_ref().is_some_and(|raw| raw.status == 403);
         let class = self.cause.class;
@@ -65,7 +66,7 @@ impl Failure {
         if class == Unknown { Permanent } else { class }
     }
 
-    /// An answer that makes no sense; reading again is cheap and safe.
+    /// The failure for an answer that can't be interpreted. It is retried: reading again is cheap and safe.
     pub fn nonsense(message: impl Into<String>) -> Self {
         Cause::ours(Transient, "unexpected-answer", message).into()
     }
@@ -85,10 +86,10 @@ pub fn classify(reply: &Reply) -> Failure {
     from_answer(reply, by_status(reply.status), &format!("HTTP {}", reply.status))
 }
 
-/// Classifies the answer to a poll that shows the final state `Failed` or `Canceled`.
+/// Classifies the answer to a poll that shows that the operation has ended without success, in the state `state`.
 ///
 /// The request itself was allowed, so a missing permission concerns the tenant's own identities, to which roles were
-/// granted just before: such a grant takes effect within about ten minutes.
+/// granted just before: such a role assignment takes effect within about ten minutes.
 pub fn ended(reply: &Reply, state: &str) -> Failure {
     let mut failure = from_answer(reply, Unknown, "the operation failed");
     if failure.cause.code == NO_CODE {
@@ -108,7 +109,7 @@ fn from_answer(reply: &Reply, otherwise: FailureClass, without_message: &str) ->
     let error = member(&reply.body, "error").unwrap_or(&reply.body);
     let mut text = Vec::new();
     collect(error, &mut text, 0);
-    // Innermost first: the outer ones are wrappers.
+    // The innermost error is taken first: the outer ones are wrappers.
     let message = |class: fn(&str) -> Option<FailureClass>| {
         text.iter().rev().find_map(|said| Some((said, class(said.message.as_deref()?)?)))
     };
@@ -140,7 +141,7 @@ struct Said {
     message: Option<String>,
 }
 
-/// The errors of a tree, outermost first.
+/// Collects the errors of a tree, outermost first.
 fn collect(error: &Value, all: &mut Vec<Said>, depth: usize) {
     let text = |name: &str| {
         let text = member(error, name)?.as_str().filter(|text| !text.is_empty())?;
@@ -176,7 +177,7 @@ fn problem(error: &Value) -> Option<String> {
     first.or_else(|| text("detail")).or_else(|| text("title")).filter(|text| !text.is_empty())
 }
 
-/// One word from a service, redacted and truncated so that it can be kept and published.
+/// A code, id or name from a service, redacted and truncated so that it can be kept and published.
 pub(super) fn sanitized(text: &str) -> String {
     cut(&redact(text), TOKEN_CHARACTERS)
 }

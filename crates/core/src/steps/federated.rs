@@ -1,5 +1,5 @@
-//! A federated identity credential: a customer's workload exchanges its own token for one of the tenant, without a
-//! secret.
+//! A federated identity credential: a customer's workload exchanges its own token for a token of the tenant's
+//! application, without a secret.
 
 use serde_json::Value;
 
@@ -16,20 +16,20 @@ use crate::{
 /// set the name, so it proves ownership.
 pub(super) struct FederatedCredential {
     application: ObjectId,
-    /// The application's object id as recorded.
+    /// The application's object id as the document records it, not encoded.
     remembered: String,
     name: String,
     body: Value,
 }
 
 impl FederatedCredential {
-    /// The credential that should exist.
+    /// A credential that should exist.
     pub(super) fn new(credential: &blueprint::FederatedCredential<String, Value>) -> Result<Self, Failure> {
         let (application, name) = (credential.application.clone(), credential.name.clone());
         Self::remembered(application, name).map(|found| Self { body: credential.body.clone(), ..found })
     }
 
-    /// The credential that may exist.
+    /// A credential that may exist, from its recorded target.
     pub(super) fn remembered(application: String, name: String) -> Result<Self, Failure> {
         let id = ObjectId::read(&application);
         let id = id.ok_or_else(|| BadField::new("application", "an object's id is one segment of a path"))?;

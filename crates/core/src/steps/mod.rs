@@ -1,4 +1,4 @@
-//! One file per kind of step: the requests that it sends, and what the replies show of its object.
+//! One file per kind of step: the requests that a step sends, and what the replies show about its object.
 //!
 //! Pure: a step sends nothing itself. The reconciler sends a step's requests and hands back the replies; the engine
 //! acts on the comparison. A step reads first, compares, and writes only what is absent or drifted.
@@ -42,54 +42,55 @@ use crate::{
 /// What a read shows of an object that should exist.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Comparison {
-    /// It does not exist.
+    /// The object does not exist.
     Absent,
-    /// It exists, is ours and matches; with its outputs.
+    /// The object exists, is ours and matches; with its outputs.
     Matches(Outputs),
-    /// It exists and is ours, but differs at these JSON pointers.
+    /// The object exists and is ours, but differs at these JSON pointers.
     Drifted(Vec<String>),
-    /// It exists and is ours, but differs at these JSON pointers, whose values can't change once it exists: no write
-    /// helps.
+    /// The object exists and is ours, but differs in values that can't change once it exists: no write helps.
     Immutable {
-        /// Those that can't change.
+        /// The JSON pointers to the differences that can't change.
         fixed: Vec<String>,
-        /// All that differ, with these.
+        /// The JSON pointers to all differences, including those in `fixed`.
         differences: Vec<String>,
     },
-    /// Azure is still working on it.
+    /// Azure is still working on the object.
     InProgress,
-    /// It exists without our ownership mark, so it is never changed; with its owner.
+    /// The object exists without our ownership mark, so it is never changed; with a description of its owner.
     Foreign(String),
-    /// It is ours and soft-deleted under this id. It has to be restored, because other objects refer to its ids.
+    /// The object is ours and soft-deleted under this id. It has to be restored, because other objects refer to its
+    /// ids.
     SoftDeleted(String),
-    /// It is ours, but its provisioning state is Failed or Canceled: it is written again, or recreated if it was never
-    /// ready.
+    /// The object is ours, but its provisioning state is Failed or Canceled: it is written again, or recreated if it
+    /// was never ready.
     Failed(Cause),
 }
 
 /// What a read shows of an object that should not exist.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DeletionState {
-    /// It does not exist.
+    /// The object does not exist.
     Nothing,
-    /// It still exists; with what is needed to delete it.
+    /// The object still exists; with the outputs that are needed to delete it, e.g. its id.
     Present(Outputs),
-    /// It is soft-deleted: its name and its data are still held.
+    /// The object is soft-deleted, so its name and data are still held; with the outputs that are needed to purge it.
     SoftDeleted(Outputs),
-    /// Azure is still deleting it.
+    /// Azure is still deleting the object.
     InProgress,
-    /// It is soft-deleted, and its service purges it at that instant and allows no earlier purge.
+    /// The object is soft-deleted, and its service allows no purge before it purges the object itself at this time, if
+    /// that is known.
     Retained(Option<Timestamp>),
-    /// What exists is not ours; ours is deleted.
+    /// The object that exists is not ours; ours is deleted.
     Foreign,
 }
 
 /// One object of Azure Resource Manager or Microsoft Graph that should be as a plan says.
 ///
 /// # Flow
-/// The reconciler sends [`Step::read`] and hands the answer to [`Step::judge`]. Only if the result is
-/// [`Comparison::Absent`] or [`Comparison::Drifted`], the engine has [`Step::write`] sent, and reads again. [`step()`]
-/// makes a step from its rendered plan.
+/// The reconciler sends [`Step::read`] and hands the answer to [`Step::judge`]. If the result calls for a write, e.g.
+/// [`Comparison::Absent`] or [`Comparison::Drifted`], it sends [`Step::write`] and reads again. [`step()`] makes a step
+/// from its rendered plan.
 ///
 /// # Guarantees that an implementation gives
 /// - It sends nothing, keeps nothing and reads no clock: the same arguments give the same answer.
@@ -97,7 +98,8 @@ pub enum DeletionState {
 /// - `write` is idempotent: sending it twice has the effect of sending it once. If Azure chooses the id, the name in
 ///   the request decides whether it is the same object.
 /// - `judge` returns [`Comparison::Matches`] only for an object with the marks of this tenant and incarnation, and
-///   [`Comparison::Foreign`] for one with other marks or none, whatever else it shows.
+///   [`Comparison::Foreign`] for one with other marks or none, whatever else it shows. An object that can't be marked
+///   is identified by its derived name or by what it grants.
 /// - `target` is enough to find and delete the object without the plan, because a later plan may not have the step.
 ///
 /// # Assumptions
@@ -119,10 +121,10 @@ pub enum DeletionState {
 /// ```
 ///
 /// # Caveats
-/// Do not let `write` skip the read if the object was ready a moment ago: it may have been changed since, and the write
-/// would overwrite an object that is no longer ours.
+/// Do not let `write` skip the read because the object was ready a moment ago: it may have been changed since, and the
+/// write would overwrite an object that is no longer ours.
 pub trait Step: Send + Sync {
-    /// What has to be recorded to find and delete the object, even if the plan changes.
+    /// The deletion record: what is needed to find and delete the object, even if the plan changes.
     fn target(&self) -> Value;
     /// The request that reads the object.
     fn read(&self) -> Request;
@@ -131,14 +133,15 @@ pub trait Step: Send + Sync {
     /// # Errors
     /// [`Failure`] if the answer is a refusal or can't be parsed.
     fn judge(&self, reply: &Reply) -> Result<Comparison, Failure>;
-    /// The request that creates or changes the object, given what the read showed; `None` for a step that only reads.
-    /// It writes the whole object if Azure's PUT replaces it, and only the differences if Azure merges.
+    /// The request that creates or changes the object, given the object that the read showed; `None` for a step that
+    /// only reads. The request has all desired members, and the members of `seen` that a PUT must not remove.
     fn write(&self, seen: Option<&Value>) -> Option<Request>;
-    /// How it is restored after a deletion; `None` if deleted objects are recreated.
+    /// How the object is restored after a deletion; `None` if deleted objects are recreated.
     fn restorable(&self) -> Option<&dyn Restorable> {
         None
     }
-    /// The request for soft-deleted objects that may hold its name; sent when a write is refused as a conflict.
+    /// The request for a soft-deleted object that may hold the object's name; sent when a write is refused as a
+    /// conflict.
     fn name_holder(&self) -> Option<Request> {
         None
     }
@@ -150,23 +153,23 @@ pub trait Step: Send + Sync {
 
 /// An object that its service keeps for a while after deletion and can restore with its ids.
 pub trait Restorable: Send + Sync {
-    /// The requests that find it among the deleted objects, in order; the first that shows it decides.
+    /// The requests that find the object among the deleted ones, in order; the first whose answer shows it decides.
     fn reads(&self) -> Vec<Request>;
-    /// Its id there, from the answer to read number `read`; `None` if it is not there, or if the object there is not
-    /// ours.
+    /// The id of the deleted object, from the answer to request number `read` of [`Self::reads`]; `None` if the object
+    /// is not among the deleted ones, or is not ours.
     ///
     /// # Errors
     /// [`Failure`] if the answer is a refusal or can't be parsed.
     fn judge(&self, read: usize, reply: &Reply) -> Result<Option<String>, Failure>;
-    /// The request that restores it; its answer shows the restored object. `None` if `id` is not a valid id.
+    /// The request that restores the object, whose answer shows the restored object. `None` if `id` is not a valid id.
     fn restore(&self, id: &str) -> Option<Request>;
 }
 
 /// An object that should not exist.
 pub trait Deletion: Send + Sync {
-    /// The requests that find it, in order; the first that shows something decides.
+    /// The requests that find the object, in order; the first whose answer shows something decides.
     fn reads(&self) -> Vec<Request>;
-    /// Judges the answer to read number `read`.
+    /// Judges the answer to request number `read` of [`Self::reads`].
     ///
     /// # Errors
     /// [`Failure`] if the answer is a refusal or can't be parsed.
@@ -183,7 +186,7 @@ pub trait Deletion: Send + Sync {
 /// last ready.
 ///
 /// # Errors
-/// A permanent [`Failure`] that names the field that can't be used, and for a proof of isolation, which needs more than
+/// A permanent [`Failure`] that names the field that can't be used. Also for an isolation check, which needs more than
 /// one request.
 pub fn step(
     rendered: &Rendered,
@@ -238,8 +241,8 @@ impl From<BadField> for Failure {
     }
 }
 
-/// The values of a step's outputs, read from the resource as Azure shows it. A pointer that leads nowhere is left out:
-/// its users get an error that the output is undefined.
+/// The values of a step's outputs, read from the resource as Azure shows it. An output whose pointer leads to nothing
+/// is left out: expressions that use it fail, because the output is undefined.
 ///
 /// # Errors
 /// A permanent [`Failure`] if a value carries a secret: outputs are stored and published.

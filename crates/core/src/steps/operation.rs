@@ -17,7 +17,8 @@ use crate::{
     tenant::{Poll, PollStyle},
 };
 
-/// The longest poll URL that is kept, in bytes; Azure's have up to 4 KB. Without one the resource itself is read.
+/// The longest poll URL that is kept, in bytes; Azure's have up to 4 KB. A longer one is ignored, and the resource
+/// itself is read.
 const MAX_URL: usize = 8 << 10;
 
 /// The progress that the answer to a write, a delete or a poll shows.
@@ -25,23 +26,23 @@ const MAX_URL: usize = 8 << 10;
 pub enum Progress {
     /// Done; the answer shows the resource, or the resource has to be read.
     Done,
-    /// Azure continues.
+    /// The operation continues.
     Running {
-        /// Where to poll; `None` means the same URL as before, or else a read of the resource.
+        /// The operation to poll; `None` means the same URL as before or, if there is none, a read of the resource.
         operation: Option<Poll>,
         /// The service's `Retry-After`.
         after: Option<Duration>,
     },
-    /// The operation has failed, or may not be polled; only a poll shows that.
+    /// The operation has failed, or may not be polled; only the answer to a poll shows that.
     Ended(Failure),
 }
 
-/// Whether a resource's `provisioningState` is final. A resource without one is done.
+/// Whether a resource's `provisioningState` is final. A resource without that member is not being changed.
 pub fn is_terminal(resource: &Value) -> bool {
     state(resource).is_none_or(|state| codes::ended(state).is_some())
 }
 
-/// The provisioning state of a resource whose last write failed.
+/// The provisioning state of a resource whose last write failed; `None` for other resources.
 pub(super) fn failed_state(resource: &Value) -> Option<&str> {
     state(resource).filter(|state| codes::ended(state) == Some(false))
 }
@@ -100,8 +101,8 @@ pub fn after_poll(asked: &Poll, reply: &Reply) -> Result<Progress, Failure> {
     }
 }
 
-/// Whether a refused poll names an action that a role can grant. Then the role has to be assigned, and another poll
-/// does not help. Other refusals, e.g. because another identity started the operation, say nothing.
+/// Whether a refused poll names an action that a role can grant. Then a person has to assign the role, and another poll
+/// does not help. Other refusals, e.g. because another identity started the operation, say nothing about the operation.
 fn names_a_missing_right(reply: &Reply) -> bool {
     let cause = failure::classify(reply).cause;
     let named = |action: &str| cause.message.to_ascii_lowercase().contains(&action.to_ascii_lowercase());
@@ -126,13 +127,13 @@ fn fits(url: &str) -> bool {
     (1..=MAX_URL).contains(&url.len())
 }
 
-/// The URL for further polls, if the service gives another one.
+/// The operation with the URL for further polls, if the answer gives another URL; otherwise `None`.
 fn moved(asked: &Poll, reply: &Reply) -> Option<Poll> {
     let url = reply.header("location").filter(|url| fits(url) && *url != asked.url)?;
     Some(Poll { url: url.to_owned(), ..asked.clone() })
 }
 
-/// The service's time limit for the operation; an invalid one is ignored.
+/// The service's time limit for the operation; `None` if it gives none or an invalid one.
 fn limit(reply: &Reply) -> Option<SignedDuration> {
     let span: Span = reply.header("x-ms-async-operation-timeout")?.trim().parse().ok()?;
     let limit = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;

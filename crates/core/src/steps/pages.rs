@@ -1,4 +1,4 @@
-//! Paged lists. A list is read to its end, or it is an error; it is never taken for shorter than it is.
+//! Paged lists. Reading a list ends with the whole list or with an error, never with a part of the list.
 //!
 //! Sources: Microsoft's REST guidelines (a page may be empty and still have a successor; the last page has no link);
 //! public issues of Microsoft's own clients: an empty first page with a link (Azure/azure-sdk-for-java#999), a last
@@ -26,26 +26,26 @@ pub struct Pages {
     links: BTreeSet<String>,
 }
 
-/// What follows a page.
+/// What to do after a page.
 #[derive(Debug)]
 pub enum Page {
     /// The next page has to be requested.
     Next(Request),
-    /// It was the last page: the whole list as one answer, or the service's refusal of the first page as it came.
+    /// There is no further page: the whole list as one answer, or the service's refusal of the first page, unchanged.
     Complete(Reply),
 }
 
 impl Pages {
-    /// The list that a request begins.
+    /// A list of which no page was read yet; `first` requests the first page.
     pub fn of(first: &Request) -> Self {
         Self { first: first.clone(), read: 0, items: Vec::new(), links: BTreeSet::new() }
     }
 
-    /// Adds a page.
+    /// Adds the answer with the next page.
     ///
     /// # Errors
-    /// A [`Failure`] if the list is incomplete: a later page is refused or is not a page, a link is not a URL or leads
-    /// back, or there are more than [`MAX_PAGES`].
+    /// A [`Failure`] if the list is incomplete: a page other than the first is refused, an answer is not a page, a link
+    /// is not a text or leads to a page that was read already, or there are more than [`MAX_PAGES`] pages.
     pub fn take(&mut self, mut reply: Reply) -> Result<Page, Failure> {
         self.read += 1;
         let is_continuation = self.read > 1;
@@ -110,7 +110,7 @@ mod tests {
         Reply { status: 200, body, ..Reply::default() }
     }
 
-    /// The whole list of these pages, or why there is none, and the addresses that were asked.
+    /// Reads the pages as one list: the list or the failure, and the paths that were requested.
     fn read(pages: impl IntoIterator<Item = Reply>) -> (Result<Reply, Failure>, Vec<String>) {
         let first =
             Request::given(Api::Graph, "/first").every_page().with_header("consistencylevel", "eventual");

@@ -49,18 +49,19 @@ impl fmt::Display for Method {
 /// A request, without base URL and token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The service.
+    /// The service that the request is for.
     pub api: Api,
-    /// The method.
+    /// The HTTP method.
     pub method: Method,
     /// Path and query, or the absolute URL that the service gave for polling. Paths of Resource Manager are made only
     /// by [`Self::arm`] and [`Self::arm_of`], those of Graph only by [`Self::graph`].
     pub path: String,
-    /// The resource in the path; for a list or an action below a resource, that resource.
+    /// The resource in the path; for a list or an action below a resource, that resource. `None` for other services
+    /// than Resource Manager.
     pub about: Option<ResourceId>,
-    /// Headers besides the usual ones.
+    /// Headers besides those that the transport adds to every request.
     pub headers: Vec<(&'static str, String)>,
-    /// The JSON body.
+    /// The JSON body, if there is one.
     pub body: Option<Value>,
     /// A key under which Azure allows only one change at a time: parallel mutating requests with the same key would be
     /// refused. For private endpoints it is the id of their virtual network, in lower case.
@@ -99,7 +100,7 @@ impl Request {
         Self::new(Api::Graph, method, path.0)
     }
 
-    /// Adds a query parameter; the value is encoded already.
+    /// Adds a query parameter; `encoded` is its value, percent-encoded already.
     #[must_use]
     pub fn with_query(mut self, name: &'static str, encoded: &str) -> Self {
         let mark = if self.path.contains('?') { '&' } else { '?' };
@@ -107,7 +108,7 @@ impl Request {
         self
     }
 
-    /// Marks it as a request for a list of which every page has to be read.
+    /// Marks the request as one for a list of which every page has to be read.
     #[must_use]
     pub fn every_page(mut self) -> Self {
         self.list = true;
@@ -128,13 +129,13 @@ impl Request {
         self
     }
 
-    /// Whether it can change something, so that sending it twice could matter.
+    /// Whether the request can change something in Azure, so that sending it twice could matter.
     pub fn mutates(&self) -> bool {
         self.method != Method::Get
     }
 }
 
-/// An answer.
+/// The answer to a [`Request`].
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Reply {
     /// The HTTP status.
@@ -172,13 +173,13 @@ impl GraphPath {
         Self(collection.to_owned())
     }
 
-    /// The object of this collection with an alternate key; the value is encoded.
+    /// The object of this collection with the alternate key `key`; `value` is encoded here.
     #[must_use]
     pub fn keyed(self, key: &'static str, value: &str) -> Self {
         Self(format!("{}({key}='{}')", self.0, odata_key(value)))
     }
 
-    /// The object of this collection with an id.
+    /// The object of this collection with the id `id`.
     #[must_use]
     pub fn item(self, id: &ObjectId) -> Self {
         Self(format!("{}/{}", self.0, id.0))

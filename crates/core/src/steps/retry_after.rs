@@ -13,7 +13,7 @@ use jiff::{
     tz::TimeZone,
 };
 
-/// The longest wait: a longer one is taken for a mistake of the service.
+/// The longest wait that is returned: a longer one is taken for a mistake of the service and shortened.
 pub const MOST: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Headers with milliseconds, as Microsoft's clients read them.
@@ -30,7 +30,7 @@ pub fn retry_after<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Durat
             Some(date(text)?.duration_since(from).as_secs_f64())
         })
     })?;
-    // A date in the past means now.
+    // A date in the past means that no wait is needed.
     Some(Duration::try_from_secs_f64(seconds.max(0.0)).map_or(MOST, |wait| wait.min(MOST)))
 }
 

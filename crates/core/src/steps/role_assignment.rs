@@ -1,6 +1,6 @@
 //! A role assignment: one principal, one role, one scope.
 //!
-//! Found by what it grants, not by name: Azure allows the same grant only once, under any name (409
+//! The assignment is found by what it grants, not by name: Azure allows the same grant only once, under any name (409
 //! `RoleAssignmentExists`), and an existing assignment with the same grant counts as ours.
 
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use crate::{
 const API_VERSION: ApiVersion = ApiVersion::known("2022-04-01");
 const ASSIGNMENTS: &str = "Microsoft.Authorization/roleAssignments";
 
-/// The step and its deletion: both identify the assignment by the same three ids.
+/// The step and its deletion: both identify the assignment by the ids of scope, role and principal.
 pub(super) struct RoleAssignment(pub(super) blueprint::RoleAssignment<String>);
 
 impl RoleAssignment {
@@ -31,9 +31,9 @@ impl RoleAssignment {
             .every_page()
     }
 
-    /// The id of the assignment that grants exactly this, if the answer has one.
+    /// The id of the assignment with exactly this scope, role and principal; `None` if the answer has none.
     fn granted(&self, reply: &Reply) -> Result<Option<String>, Failure> {
-        // The scope is deleted, and with it every assignment there.
+        // A scope that does not exist has no assignments.
         if reply.status == 404 {
             return Ok(None);
         }
@@ -48,7 +48,7 @@ impl RoleAssignment {
         found.map(|found| self.id_of(found)).transpose()
     }
 
-    /// The id of an assignment at this scope. An id outside of the scope is an error, whatever the list says.
+    /// The id of an assignment at this scope. An id outside of the scope is an error, even if it is in the list.
     fn id_of(&self, assignment: &Value) -> Result<String, Failure> {
         let id = text_at(assignment, "/id");
         let here = id.parse().is_ok_and(|id: ResourceId| self.0.scope.holds(&id));

@@ -14,51 +14,51 @@ use crate::{
 /// The deletion record of one step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
-    /// A resource.
+    /// The resource of an `arm` step.
     Arm(ArmTarget),
-    /// A change of a resource, and the body that reverts it.
+    /// A change of another step's resource, and the body that reverts the change, if there is one.
     ArmUpdate(ArmTarget, Option<Value>),
     /// A role assignment.
     RoleAssignment(RoleAssignment<String>),
     /// An Entra application.
     EntraApplication {
-        /// The alternate key by which it is found.
+        /// The alternate key by which the application is found.
         unique_name: String,
-        /// The tags that mark its owner.
+        /// The tags that mark the object's owner.
         owner: Vec<String>,
     },
     /// The service principal of an application.
     ServicePrincipal {
         /// The application's client id.
         app_id: String,
-        /// The tags that mark its owner.
+        /// The tags that mark the object's owner.
         owner: Vec<String>,
     },
     /// A federated identity credential.
     FederatedCredential {
         /// The application's object id.
         application: String,
-        /// Its name.
+        /// The credential's name.
         name: String,
     },
-    /// A step that creates nothing.
+    /// The target of a step that creates nothing.
     Nothing,
 }
 
-/// A resource's id and owner.
+/// The deletion record of a resource of Azure Resource Manager.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArmTarget {
-    /// Its id.
+    /// The resource's id.
     pub id: ResourceId,
-    /// The API version of its requests.
+    /// The API version for requests about the resource.
     pub api_version: ApiVersion,
-    /// Its type, if the table of resource types has it.
+    /// The resource type, if the table of resource types has it.
     pub resource_type: Option<String>,
-    /// The Azure location, where soft-deleted resources of its type are kept.
+    /// The resource's Azure location, by which soft-deleted resources are found; `None` if the resource has none.
     pub location: Option<String>,
-    /// The tags that mark its owner; empty for a type without tags.
+    /// The tags that mark the resource's owner; empty for a type without tags.
     pub owner: BTreeMap<String, String>,
-    /// The virtual network that is changed with it, in lower case; see `Request::serial`.
+    /// The virtual network that Azure changes with the resource, in lower case; see `Request::serial`.
     pub serial: Option<String>,
 }
 
@@ -89,7 +89,7 @@ impl ArmTarget {
 }
 
 impl Target {
-    /// Reads the JSON of a step of this kind.
+    /// Reads the deletion record of a step of this kind from its JSON.
     ///
     /// # Errors
     /// [`BadField`]: a member that the kind needs is missing or invalid.
@@ -120,7 +120,7 @@ impl Target {
         })
     }
 
-    /// The JSON for the step record.
+    /// The deletion record as JSON, as the step record keeps it.
     pub fn to_json(&self) -> Value {
         match self {
             Self::Arm(resource) => resource.to_json(),
@@ -145,7 +145,7 @@ impl Target {
     }
 }
 
-/// Those tags in a list that mark the owner of an object in Entra.
+/// The tags in a list that mark the owner of an object in Entra.
 pub(super) fn owner_tags(tags: Option<&Value>) -> Vec<String> {
     let tags = tags.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     tags.filter(|tag| tag.starts_with("tenantry-")).map(str::to_owned).collect()

@@ -18,19 +18,20 @@ pub enum FailureClass {
     Ambiguous,
     /// A new object is not known everywhere yet.
     ReplicationLag,
-    /// Something else has to finish first.
+    /// Another change or operation has to finish first: retried with back-off.
     Wait,
     /// A resource provider has to be registered in the subscription first; tenantry does that.
     NeedsProvider,
-    /// The name is taken: by a soft-deleted object, or by another owner's.
+    /// The name is held by a soft-deleted object or by another owner's object.
     NameHeld,
-    /// An object without our ownership mark has that name.
+    /// An object without the tenant's ownership mark has the name of the step's object.
     Foreign,
-    /// Quota or capacity: a person has to make room.
+    /// A quota or the capacity is exhausted: a person has to raise the quota or free capacity.
     Quota,
     /// tenantry lacks a permission.
     Denied,
-    /// The code is not in the table: retried a few times over a window, because most such failures pass.
+    /// The error code is not in the table of errors: retried a few times over a window, because most such failures
+    /// pass.
     Unknown,
     /// Only recreating an object that was in use could help, which needs consent.
     NeedsConsent,
@@ -39,7 +40,7 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
-    /// Whether a retry alone may help.
+    /// Whether a failure of this class is retried without a person.
     pub fn retryable(self) -> bool {
         match self {
             Self::Transient
@@ -100,11 +101,12 @@ impl FailureClass {
     }
 }
 
-/// The code of a request that was not sent because others are before it in the queue.
+/// The code of a request that was not sent, because other requests are before it in a keyed queue or the service has
+/// asked for a pause.
 pub const HELD_BACK: &str = "held-back";
 
-/// Codes that say that another change is in progress. Source: Microsoft, "Troubleshoot common Azure deployment errors",
-/// for `AnotherOperationInProgress` and `RetryableErrorDueToAnotherOperation` of one virtual network.
+/// Codes which mean that other requests are served first. Source: Microsoft, "Troubleshoot common Azure deployment
+/// errors", for `AnotherOperationInProgress` and `RetryableErrorDueToAnotherOperation` of one virtual network.
 const QUEUE_CODES: [&str; 3] =
     [HELD_BACK, "AnotherOperationInProgress", "RetryableErrorDueToAnotherOperation"];
 
@@ -113,9 +115,9 @@ const QUEUE_CODES: [&str; 3] =
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cause {
-    /// Azure's innermost known code, or one of ours in `kebab-case`.
+    /// Azure's innermost known error code, or a code of tenantry in `kebab-case`.
     pub code: String,
-    /// What can be done.
+    /// The failure class: whether the failure is retried, and what a person can do.
     pub class: FailureClass,
     /// The message for people.
     pub message: String,
@@ -143,13 +145,13 @@ pub struct RawAnswer {
 }
 
 impl Cause {
-    /// Whether another change to the same object has to end first. That is a queue, not a failure: it may take as long
-    /// as there are others.
+    /// Whether the cause is only that other requests are served first. Waiting in that queue is not a failure: it may
+    /// take as long as there are other requests.
     pub fn is_queued_behind_others(&self) -> bool {
         QUEUE_CODES.iter().any(|code| self.code.eq_ignore_ascii_case(code))
     }
 
-    /// A cause that tenantry itself has found.
+    /// A cause that tenantry itself has found, without ids of a request and of a resource.
     pub fn ours(class: FailureClass, code: &str, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { code: code.to_owned(), class, message, azure_request_id: None, resource_id: None }

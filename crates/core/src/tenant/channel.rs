@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The channel on which a request arrived. A tenant remembers the channel that signed it up.
+/// The channel on which a request arrived. A tenant's document keeps the channel on which the tenant was signed up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Channel {
@@ -13,17 +13,20 @@ pub enum Channel {
     Operator,
     /// The request queue, to which the deployment's own apps send.
     Queue,
-    /// An Event Grid topic, by its resource id in lower case. Event Grid writes it into each event of its own schema.
+    /// An Event Grid topic, by its resource id in lower case. Event Grid itself writes this id into each event of the
+    /// Event Grid schema.
     Topic(String),
-    /// A source of CloudEvents. Its publisher writes it, so it is never equated with a topic of the same name.
+    /// The `source` of CloudEvents. The publisher of the events writes it, so it is never equated with a topic of the
+    /// same name.
     Source(String),
 }
 
 impl Channel {
-    /// Whether a request on this channel may change, or learn anything about, a tenant that `owner` signed up.
+    /// Whether a request on this channel may change, or learn anything about, a tenant that was signed up on the
+    /// channel `owner`.
     ///
-    /// Operators may change every tenant, the queue the deployment's own, a publisher of events only those it signed
-    /// up.
+    /// Operators may change every tenant. The queue may change the tenants that operators and the queue have signed up.
+    /// A publisher of events may change only the tenants that it has signed up itself.
     pub fn may_change(&self, owner: &Self) -> bool {
         match self {
             Self::Operator => true,
@@ -41,7 +44,7 @@ impl Channel {
         }
     }
 
-    /// Whether it is [`Self::Operator`].
+    /// Whether the channel is [`Self::Operator`].
     pub(super) fn is_operator(&self) -> bool {
         *self == Self::Operator
     }

@@ -26,33 +26,33 @@ pub struct CloudEvent {
     pub source: String,
     /// `tenants/<tenantId>/operations/<operationId>`, for prefix filters; `messages/<id>` from the intake.
     pub subject: String,
-    /// When it happened, RFC 3339.
+    /// When the event happened, in RFC 3339.
     pub time: String,
     /// `application/json`.
     pub datacontenttype: String,
     /// `urn:tenantry:schema:<type>`.
     pub dataschema: String,
-    /// The tenant; absent when a message named none.
+    /// The tenant's id; absent if the message named no tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenantid: Option<String>,
-    /// The operation; from the intake the record of the request.
+    /// The operation's id; in events of the intake, the id of the request record.
     pub operationid: String,
     /// The request's id; empty if it could not be read.
     pub correlationid: String,
     /// Twenty digits, rising by one per event of the tenant; 1 in every event of the intake.
     pub sequence: String,
-    /// The tenant, for brokers that partition.
+    /// The tenant's id, as the key for brokers that partition events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitionkey: Option<String>,
-    /// Where in a trace the request was accepted that the event is about (W3C Trace Context; CloudEvents, "Distributed
-    /// Tracing Extension").
+    /// The trace context in which the request was accepted (W3C Trace Context; CloudEvents, "Distributed Tracing
+    /// Extension").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     /// What happened.
     pub data: Value,
 }
 
-/// Whose outbox an entry is in.
+/// Which outbox an entry is in.
 #[derive(Debug, Clone, Copy)]
 pub enum EventOrigin<'a> {
     /// A tenant's document, which numbers its events.

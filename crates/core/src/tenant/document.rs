@@ -22,7 +22,7 @@ use crate::{
 pub enum Goal {
     /// Everything in the plan exists.
     Present,
-    /// Nothing that was ever recorded exists.
+    /// No object that was ever recorded for the tenant exists.
     Absent,
 }
 
@@ -79,27 +79,27 @@ impl Status {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Operation {
-    /// Derived from the request's id, so that a repeated request has the same id.
+    /// The operation's id, derived from the request's id, so that a repeated request has the same operation id.
     pub id: String,
     /// What was requested.
     pub action: Action,
     /// The request's id.
     pub request_id: String,
-    /// The tenant generation that it asked for.
+    /// The generation of the tenant with the desired state that was requested.
     pub generation: u64,
-    /// 1, plus one for every retry.
+    /// The number of the attempt: 1, plus one for every retry.
     pub attempt: u32,
-    /// When it was accepted.
+    /// When the request was accepted.
     pub started_at: Timestamp,
-    /// Whether work on it has begun.
+    /// Whether work on the operation has begun.
     #[serde(default)]
     pub started: bool,
-    /// The tenant's status before.
+    /// The tenant's status before the request was accepted.
     pub previous_status: Status,
-    /// Copied to events.
+    /// The ids of the request in an external system, copied to events; `None` if the request has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<External>,
-    /// The `traceparent` under which it was accepted: the spans of all its work belong to that trace.
+    /// The `traceparent` under which the request was accepted: the spans of all its work belong to that trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
@@ -108,19 +108,19 @@ pub struct Operation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Conclusion {
-    /// The operation.
+    /// The operation's id.
     pub operation_id: String,
     /// What was requested.
     pub action: Action,
     /// The attempt that ended.
     pub attempt: u32,
-    /// The tenant's status at that time.
+    /// The tenant's status when the operation ended.
     pub status: Status,
-    /// When it ended.
+    /// When the operation ended.
     pub finished_at: Timestamp,
-    /// Time since its acceptance, in milliseconds.
+    /// The time from the acceptance of the request to the end of the operation, in milliseconds.
     pub duration_ms: i64,
-    /// What a reconcile request has repaired; empty for other actions.
+    /// The steps that a reconcile request has repaired; empty for other actions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<Repaired>,
 }
@@ -128,9 +128,10 @@ pub struct Conclusion {
 /// A step that was repaired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repaired {
-    /// The step.
+    /// The step's name.
     pub step: StepName,
-    /// What a read had found: JSON pointers to what differed, or `absent`, or `deleted` for what could be restored.
+    /// What a read had found: JSON pointers to the differences, `absent`, or `deleted` for an object that could be
+    /// restored.
     pub what: Vec<String>,
 }
 
@@ -138,14 +139,14 @@ pub struct Repaired {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PastRequest {
-    /// Its id.
+    /// The request's id.
     pub request_id: String,
-    /// The operation that it started.
+    /// The id of the operation that the request started.
     pub operation_id: String,
-    /// The publisher of events that sent it; `None` for requests from the queue and over HTTP.
+    /// The publisher of events that sent the request; `None` for requests from the queue and over HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publisher: Option<String>,
-    /// The key of the other system's operation that it belongs to.
+    /// The key of the external system's operation that the request belongs to; `None` if it belongs to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<String>,
 }
@@ -153,16 +154,16 @@ pub struct PastRequest {
 /// How many recent requests the document holds; older ones are in the request records.
 const REMEMBERED: usize = 32;
 
-/// The whole durable state of one tenant. The invariants of the lease, the version and the outbox are kept by their
-/// methods.
+/// The whole durable state of one tenant. The lease, the version and the outbox are changed only by methods, which keep
+/// their invariants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tenant {
-    /// [`Self::SCHEMA`].
+    /// The name of the document's schema: [`Self::SCHEMA`].
     pub schema: String,
     /// The tenant's id.
     pub id: TenantId,
-    /// How many times the id was signed up; part of every derived name.
+    /// How many times the tenant's id was signed up; part of every derived name.
     pub incarnation: u32,
     /// Rises with every accepted request and every outcome.
     pub(super) version: u64,
@@ -174,43 +175,44 @@ pub struct Tenant {
     pub goal: Goal,
     /// The desired state, as requested.
     pub spec: Spec,
-    /// The channel that signed it up.
+    /// The channel on which the tenant was signed up.
     #[serde(default, skip_serializing_if = "Channel::is_operator")]
     pub channel: Channel,
-    /// Its stamp.
+    /// The stamp in which the tenant is provisioned.
     pub placement: Placement,
-    /// What it consists of; pinned, so that all copies of a document share it.
+    /// The plan: what the tenant consists of. It is pinned, and all copies of a document share it.
     pub plan: PinnedPlan,
-    /// The blueprints that it was moved away from, as long as an object of theirs may still exist.
+    /// The blueprints that the tenant was moved away from, as long as an object of theirs may still exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<BlueprintRef>,
-    /// How far the last suspension has cut its access; `None` once it is resumed.
+    /// How far the suspension has cut the tenant's access; `None` if the tenant is not suspended or no step cuts
+    /// access.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<AccessCut>,
     /// The record of each step.
     pub(crate) steps: BTreeMap<StepName, StepRecord>,
-    /// The exports that were published when it was last ready.
+    /// The exports that were published when the tenant was last ready.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exports: BTreeMap<String, Value>,
     /// Accepted requests without an outcome, oldest first.
     #[serde(default)]
     pub operations: Vec<Operation>,
-    /// The operation that a retry would continue.
+    /// The operation that a retry continues; `None` if nothing is blocked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<Operation>,
     /// How the last operation ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concluded: Option<Conclusion>,
-    /// The last proof of its isolation.
+    /// The last recorded proof of the tenant's isolation; `None` before the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
-    /// Recent requests.
+    /// The last accepted requests, oldest first, so that a repeated request is recognized.
     #[serde(default)]
     pub requests: VecDeque<PastRequest>,
-    /// Who holds the lease.
+    /// The lease that was given last; `None` if it was given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) lease: Option<Lease>,
-    /// The highest lease epoch given.
+    /// The highest lease epoch given so far.
     #[serde(default)]
     pub(super) epoch: u64,
     /// The lease is not given up before this instant: an unanswered request may still take effect until then.
@@ -228,16 +230,17 @@ pub struct Tenant {
     /// The drift that was last reported; `None` if there never was any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftReported>,
-    /// Codes that the table of errors does not know, as this tenant's steps met them.
+    /// Error codes that the table of errors does not know, with how often this tenant's steps received them.
     #[serde(default, skip_serializing_if = "UnknownCodes::is_empty")]
     pub unknown_codes: UnknownCodes,
-    /// What Azure retains of this and earlier incarnations after deletion, and under which names.
+    /// The objects of this and earlier incarnations that Azure retains after their deletion, so that their names are
+    /// held.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retained: Vec<Retained>,
     /// When the next reconcile pass is due; `None` when nothing is left to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
-    /// When it was signed up.
+    /// When the current incarnation of the tenant was signed up.
     pub created_at: Timestamp,
     /// When the document was last changed.
     pub updated_at: Timestamp,
@@ -258,15 +261,15 @@ impl Tenant {
         &self.steps
     }
 
-    /// Changes the record of one step, if there is one of that name. For tests and for restoring a state; what happens
-    /// to a step goes to the engine as an event.
+    /// Changes the record of one step, if there is one of that name. Only for tests and for restoring a state: what
+    /// happens to a step is applied by the engine as an event.
     pub fn change_step(&mut self, name: &StepName, change: impl FnOnce(&mut StepRecord)) {
         if let Some(record) = self.steps.get_mut(name) {
             change(record);
         }
     }
 
-    /// Removes the records of the steps that are not to be kept.
+    /// Removes the records of all steps for which `is_kept` returns false.
     pub fn keep_steps(&mut self, is_kept: impl Fn(&StepName) -> bool) {
         self.steps.retain(|name, _| is_kept(name));
     }
@@ -276,7 +279,8 @@ impl Tenant {
         self.steps.iter().map(|(name, record)| (name.clone(), record.outputs.clone())).collect()
     }
 
-    /// The step's desired state, evaluated with the outputs of the others: the same for reconciling, drift and proofs.
+    /// The step's desired state, evaluated with the outputs of the other steps. Reconciling, drift and isolation checks
+    /// use the same function.
     ///
     /// # Errors
     /// As for [`Plan::render`](crate::blueprint::Plan::render).
@@ -287,8 +291,8 @@ impl Tenant {
         self.plan.render(step, &outputs)
     }
 
-    /// The blueprint that it is pinned to, and those of which objects may still exist: the rights of all of them are
-    /// needed. Empty for a deleted tenant.
+    /// The blueprint of the pinned plan, and earlier blueprints of which objects may still exist: the permissions of
+    /// all of them are needed. Empty for a deleted tenant.
     pub fn blueprints_in_use(&self) -> impl Iterator<Item = &BlueprintRef> {
         let alive = self.status != Status::Deleted;
         std::iter::once(&self.plan.blueprint).chain(&self.former).filter(move |_| alive)
@@ -299,8 +303,8 @@ impl Tenant {
         self.operations.last()
     }
 
-    /// Whether this request was accepted recently, and as which operation. Also finds another request for the same
-    /// operation of an external system.
+    /// The recent request with the same id and publisher as `request`, or for the same operation of an external system;
+    /// `None` if there is none.
     pub fn remembers(&self, request: &PastRequest) -> Option<&PastRequest> {
         let same = |past: &&PastRequest| {
             (past.request_id == request.request_id && past.publisher == request.publisher)
@@ -309,7 +313,7 @@ impl Tenant {
         self.requests.iter().find(same)
     }
 
-    /// Records a request; the oldest one is dropped when there are too many.
+    /// Records an accepted request; the oldest one is dropped when there are too many.
     pub fn remember(&mut self, request: PastRequest) {
         if self.requests.len() >= REMEMBERED {
             self.requests.pop_front();
@@ -317,7 +321,8 @@ impl Tenant {
         self.requests.push_back(request);
     }
 
-    /// Rises with every accepted request and every outcome: if it is unchanged, what was read before still holds.
+    /// The version, which rises with every accepted request and every outcome: if it is unchanged, what was read before
+    /// still holds.
     pub fn version(&self) -> u64 {
         self.version
     }
@@ -327,7 +332,7 @@ impl Tenant {
         self.version += 1;
     }
 
-    /// Makes the tenant due at that instant, unless it is due before.
+    /// Makes the tenant due at `at`, unless it is due before.
     pub fn due_by(&mut self, at: Timestamp) {
         self.due_at = Some(self.due_at.map_or(at, |due| due.min(at)));
     }

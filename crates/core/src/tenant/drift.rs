@@ -14,10 +14,10 @@ const REMEMBERED: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DriftReported {
-    /// The steps that had drifted, each with a digest of the differences. Empty: everything matched.
+    /// The steps that had drifted, each with a digest of the differences; empty if everything matched.
     #[serde(default)]
     pub reported: BTreeMap<StepName, String>,
-    /// When that was reported.
+    /// When the drift was reported.
     pub since: Timestamp,
     /// The key of each repaired object, with the times of its repairs within the last day.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -25,18 +25,18 @@ pub struct DriftReported {
 }
 
 impl DriftReported {
-    /// Nothing reported so far.
+    /// The record of a tenant for which no drift was reported so far.
     pub fn nothing(now: Timestamp) -> Self {
         Self { reported: BTreeMap::new(), since: now, healed: BTreeMap::new() }
     }
 
-    /// How often an object was repaired within this time.
+    /// How often the object `key` was repaired within the time `within` before `now`.
     pub fn times(&self, key: &str, within: SignedDuration, now: Timestamp) -> usize {
         let instants = self.healed.get(key).into_iter().flatten();
         instants.filter(|at| now.duration_since(**at) < within).count()
     }
 
-    /// Records a repair, and drops what is older than `within`.
+    /// Records a repair of the object `key`, and drops all repairs older than `within`.
     pub fn heals(&mut self, key: String, within: SignedDuration, now: Timestamp) {
         self.healed.entry(key).or_default().push(now);
         for instants in self.healed.values_mut() {

@@ -13,27 +13,27 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryRow {
-    /// The tenant.
+    /// The tenant's id.
     pub tenant_id: TenantId,
     /// Rises by one with every row.
     pub number: u64,
-    /// When it happened.
+    /// When the event or the step's change happened.
     pub at: Timestamp,
     /// What happened: an event's type, or `step`.
     pub what: String,
-    /// The step, for rows about one.
+    /// The step's name; `None` for rows about the tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
-    /// The step's state, or the tenant's status.
+    /// The step's state; for rows about the tenant, the tenant's status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// The operation.
+    /// The operation's id, for rows that are events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<String>,
-    /// The cause of a failure.
+    /// The cause of a failure, or the reasons of an isolation verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// What the service answered then, redacted and truncated.
+    /// The service's answer that the failure comes from, redacted and truncated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<RawAnswer>,
 }
@@ -69,7 +69,7 @@ pub fn row_of(tenant: &TenantId, entry: &OutboxEntry) -> HistoryRow {
     }
 }
 
-/// The reasons of a verdict, for events that have them.
+/// The `reasons` of an isolation verdict as a cause; `None` for events that have none.
 fn reasons(kind: &str, data: &Value) -> Option<Cause> {
     let reasons: Vec<&str> = data.get("reasons")?.as_array()?.iter().filter_map(Value::as_str).collect();
     let (_, verdict) = kind.rsplit_once('.')?;

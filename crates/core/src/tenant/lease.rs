@@ -10,9 +10,9 @@ use super::Tenant;
 pub struct Lease {
     /// The worker's name.
     pub holder: String,
-    /// Rises with every holder; answers to requests of an earlier epoch are ignored.
+    /// Rises each time the lease is given; a worker acts only while the document has the epoch that it was given.
     pub epoch: u64,
-    /// When it ends, unless renewed.
+    /// When the lease ends, unless it is renewed.
     pub until: Timestamp,
 }
 
@@ -22,12 +22,13 @@ impl Tenant {
         self.lease.as_ref()
     }
 
-    /// The highest lease epoch given.
+    /// The highest lease epoch given so far.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// The lease is not given up before this instant: an unanswered request may still take effect until then.
+    /// The lease is not given up before this instant, because an unanswered request may still take effect until then.
+    /// `None` if there is no such request.
     pub fn unsure_until(&self) -> Option<Timestamp> {
         self.unsure_until
     }
@@ -40,20 +41,20 @@ impl Tenant {
         self.epoch
     }
 
-    /// Extends the lease until another instant; does nothing if there is none.
+    /// Extends the lease until `until`; does nothing if there is no lease.
     pub fn extend_lease(&mut self, until: Timestamp) {
         if let Some(lease) = &mut self.lease {
             lease.until = until;
         }
     }
 
-    /// Records that an unanswered request may take effect until then. The latest such instant counts.
+    /// Records that an unanswered request may take effect until `until`. The latest such instant counts.
     pub fn stay_unsure_until(&mut self, until: Timestamp) {
         self.unsure_until = self.unsure_until.max(Some(until));
     }
 
-    /// Gives the lease up, unless an unanswered request may still take effect: then the lease is kept and the instant
-    /// is returned at which that is over.
+    /// Gives the lease up. If an unanswered request may still take effect, the lease is kept until that is over, and
+    /// that instant is returned.
     pub fn give_up_lease(&mut self, now: Timestamp) -> Option<Timestamp> {
         match (self.unsure_until.filter(|until| *until > now), self.lease.as_mut()) {
             (Some(until), Some(lease)) => {
@@ -68,7 +69,8 @@ impl Tenant {
         }
     }
 
-    /// Ends the lease of a holder that is known to be dead, together with all its requests.
+    /// Ends the lease of a worker whose process has certainly ended, so that none of its requests can still take
+    /// effect.
     pub fn end_lease(&mut self) {
         self.lease = None;
     }

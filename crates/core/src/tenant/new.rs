@@ -52,11 +52,11 @@ impl Tenant {
         }
     }
 
-    /// The next incarnation of a deprovisioned tenant. Its numbers continue, so that no event or request of the
-    /// previous one is mistaken for one of this.
+    /// The next incarnation of a deprovisioned tenant. The version, the epoch and the numbers of events continue, so
+    /// that no event or request of the previous incarnation is mistaken for one of the new incarnation.
     #[must_use]
     pub fn again(self, spec: Spec, placement: Placement, plan: Plan, now: Timestamp) -> Self {
-        // What was purged since then no longer holds a name.
+        // An object that Azure has purged since then no longer holds its name.
         let retained = self.retained.iter().filter(|kept| kept.is_held(now)).cloned().collect();
         Self {
             incarnation: self.incarnation + 1,

@@ -11,17 +11,17 @@ impl Tenant {
         &self.outbox
     }
 
-    /// The number of the last entry.
+    /// The number of the last entry that was put into the outbox.
     pub fn numbered(&self) -> u64 {
         self.numbered
     }
 
-    /// The sequence of the last event.
+    /// The sequence of the last event that was put into the outbox.
     pub fn sequence(&self) -> u64 {
         self.sequence
     }
 
-    /// Puts an event into the outbox.
+    /// Puts an event of an operation into the outbox.
     pub fn enqueue_event(&mut self, operation: &Operation, kind: &str, data: Value, at: Timestamp) {
         self.sequence += 1;
         self.note(
@@ -37,8 +37,8 @@ impl Tenant {
         );
     }
 
-    /// Puts an event into the outbox that no request has asked for. It belongs to the operation in progress, else to
-    /// the last one.
+    /// Puts an event into the outbox that no request has asked for. It gets the id of the open or blocked operation,
+    /// else of the last one, else of the tenant.
     pub fn enqueue_event_without_operation(&mut self, kind: &str, data: Value, at: Timestamp) {
         self.sequence += 1;
         let open = self.operation().or(self.blocked.as_ref());

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Cause, RawAnswer};
 use crate::ids::StepName;
 
-/// What an entry contains.
+/// What an outbox entry contains.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "of")]
 pub enum EntryContent {
@@ -18,11 +18,11 @@ pub enum EntryContent {
         kind: String,
         /// Rises by one with every event of the tenant.
         sequence: u64,
-        /// The operation that it belongs to.
+        /// The id of the operation that the event belongs to.
         operation_id: String,
-        /// The request that asked for it.
+        /// The id of the request that started the operation.
         correlation_id: String,
-        /// Where in a trace that request was accepted, as a `traceparent`.
+        /// The `traceparent` of the trace in which the request was accepted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         traceparent: Option<String>,
         /// The event's `data`.
@@ -30,14 +30,14 @@ pub enum EntryContent {
     },
     /// A step's change of state; a history row only.
     Step {
-        /// The step.
+        /// The step's name.
         step: StepName,
-        /// The name of the state.
+        /// The name of the step's new state.
         state: String,
-        /// The cause, if it failed.
+        /// The cause, if the step failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<Cause>,
-        /// What the service answered then.
+        /// The service's answer that the failure comes from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         raw: Option<RawAnswer>,
     },
@@ -48,9 +48,9 @@ pub enum EntryContent {
 pub struct OutboxEntry {
     /// Rises by one with every entry of the tenant; the key of the history row.
     pub number: u64,
-    /// When it happened.
+    /// When the change happened.
     pub at: Timestamp,
-    /// What happened.
+    /// The event or the step's change.
     #[serde(flatten)]
     pub content: EntryContent,
 }

@@ -1,7 +1,7 @@
 //! The plan that a tenant is pinned to: shared by all copies of its document, and serialized once.
 //!
-//! A document is saved with every step forward, and most of it is its plan, which does not change. So the plan's JSON
-//! is made with the first save, or when a document is read and compared with the stored text, and every other save
+//! A document is saved with every change of a step, and most of it is its plan, which does not change. So the plan's
+//! JSON is made with the first save, or when a document is read and compared with the stored text, and every other save
 //! reuses it.
 
 use std::{
@@ -15,7 +15,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::blueprint::Plan;
 
-/// A plan and its JSON. It is immutable, so the two never differ; another plan is another value.
+/// A plan and its JSON. Both are immutable, so they never differ; to change the plan, replace the whole value.
 ///
 /// The stored form can be written by `serde_json` only: other formats can't embed raw JSON.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl PinnedPlan {
     /// The plan as JSON, the same text for each copy.
     ///
     /// # Errors
-    /// It can't be written as JSON, which a plan always can.
+    /// The plan can't be serialized, which does not happen for a plan that this program has made or read.
     pub fn json(&self) -> Result<&RawValue, serde_json::Error> {
         if let Some(text) = self.0.text.get() {
             return Ok(text);
@@ -88,7 +88,8 @@ mod tests {
         Tenant::from_json(include_bytes!("../../../../tests/fixtures/tenant-v1.json")).unwrap()
     }
 
-    /// A save that serialized the plan again would not show this text.
+    /// The test replaces the plan's JSON by another text: a save that serialized the plan again would not show that
+    /// text.
     #[test]
     fn saves_take_the_text_that_is_there() {
         let mut tenant = tenant();

@@ -47,10 +47,10 @@ pub struct Proof {
 /// A proof with what is published about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proven {
-    /// What is recorded.
+    /// The proof as the document records it.
     pub proof: Proof,
-    /// The evidence in short, for the event's `data`.
+    /// A summary of the evidence, for the event's `data`.
     pub reported: Value,
-    /// The longest `Retry-After` of services that were not read, if any.
+    /// The longest `Retry-After` of the services that could not be read, if one asked for a pause.
     pub retry_after: Option<Duration>,
 }

@@ -13,45 +13,45 @@ pub enum Ground {
     TenantGoes,
     /// The plan no longer has the step.
     LeftPlan,
-    /// It has never been ready in this incarnation, so nobody can be using it.
+    /// The step has never been ready in this incarnation, so nobody can be using its object.
     NeverReady,
-    /// A request has given consent.
+    /// A request has given consent to recreate the object.
     Consent(Consent),
 }
 
 /// A request's consent to recreate a step's object although it was in use.
 ///
-/// It covers the steps that the request's answer named, lasts for that request's work, and is used up when the step is
-/// ready again.
+/// The consent covers the steps that the answer to the request named. It lasts for the work of that request, and is
+/// used up when the step is ready again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Consent {
-    /// The request.
+    /// The request's id.
     pub request_id: String,
-    /// When it was accepted.
+    /// When the request was accepted.
     pub at: Timestamp,
 }
 
-/// A soft-deleted object that its service does not allow to be purged. It costs nothing but holds its name.
+/// A soft-deleted object that its service does not allow to be purged. Such an object costs nothing but holds its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Retained {
-    /// The step that created it.
+    /// The step that created the object.
     pub step: StepName,
-    /// Its resource id before deletion.
+    /// The object's resource id before the deletion.
     pub resource_id: String,
-    /// When its service purges it, if known.
+    /// When the service purges the object, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
 
 impl Retained {
-    /// Whether it still holds its name.
+    /// Whether the object still holds its name; true as long as its purge date is unknown or has not come.
     pub fn is_held(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| until > now)
     }
 
-    /// Whether it holds the name of this resource: same type and name, anywhere in Azure.
+    /// Whether the object holds the name of the resource `resource_id`: same type and name, anywhere in Azure.
     pub fn holds_the_name_of(&self, resource_id: &str) -> bool {
         match (type_and_name(&self.resource_id), type_and_name(resource_id)) {
             (Some(held), Some(desired)) => held == desired,
@@ -60,7 +60,7 @@ impl Retained {
     }
 }
 
-/// The provider with type, and the name, of a resource id, in lower case.
+/// The resource type and the name in a resource id, both in lower case.
 fn type_and_name(id: &str) -> Option<(String, String)> {
     let (_, tail) = id.rsplit_once("/providers/")?;
     let (kind, name) = tail.rsplit_once('/')?;

@@ -69,13 +69,13 @@ impl Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// It has not paid.
+    /// The customer has not paid.
     Billing,
-    /// It misuses the service.
+    /// The customer misuses the service.
     Abuse,
-    /// Its owner has requested it.
+    /// The customer has requested the suspension.
     Customer,
-    /// The operator has requested it.
+    /// The operator has requested the suspension.
     Operator,
 }
 
@@ -83,7 +83,7 @@ pub enum Reason {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Extent {
-    /// Only its access: `tenant.suspended` is true.
+    /// Only the tenant's access: `tenant.suspended` is true.
     #[default]
     Access,
     /// Also what costs money while unused: `tenant.stopped` is true too.
@@ -96,38 +96,38 @@ pub enum Extent {
 pub struct Suspension {
     /// Why the tenant is suspended.
     pub reason: Reason,
-    /// How much is deleted or disabled.
+    /// How much of the tenant is deleted or disabled.
     pub mode: Extent,
-    /// Since when; suspending a suspended tenant does not change it.
+    /// Since when the tenant is suspended; another suspension of a suspended tenant does not change it.
     pub since: Timestamp,
 }
 
-/// A marketplace's or CRM's view of the same request; copied to events.
+/// The ids that an external system, e.g. a marketplace or a CRM, has for the same request; copied to events.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct External {
     /// The system, e.g. `azure-marketplace`; with `operationId` it is a second idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    /// The subscription in that system.
+    /// The subscription's id in that system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_id: Option<String>,
-    /// The operation in that system.
+    /// The operation's id in that system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<String>,
-    /// The offer.
+    /// The offer's id in that system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offer_id: Option<String>,
-    /// The plan.
+    /// The plan's id in that system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<String>,
-    /// Seats or units.
+    /// The number of seats or units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u64>,
-    /// Who bought.
+    /// Who has bought the subscription, as that system describes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchaser: Option<Value>,
-    /// Who benefits.
+    /// Who uses the subscription, as that system describes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beneficiary: Option<Value>,
 }
@@ -136,32 +136,32 @@ pub struct External {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Spec {
-    /// The customer's name for people.
+    /// The customer's display name.
     pub display_name: String,
     /// One of the blueprint's tiers.
     pub tier: String,
-    /// The Azure region asked for; the stamp's own when absent.
+    /// The requested Azure region; without one, the stamp's own region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// The customer's own Entra tenant.
+    /// The id of the customer's own Entra tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home_tenant_id: Option<String>,
-    /// Whom to contact.
+    /// The customer's contact for administration, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_contact: Option<String>,
-    /// The blueprint's name; the default one when absent.
+    /// The name of the blueprint; without one, the default blueprint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blueprint: Option<String>,
-    /// Seats or units.
+    /// The number of seats or units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u64>,
-    /// The blueprint's parameters.
+    /// The values of the blueprint's parameters.
     #[serde(default)]
     pub parameters: Map<String, Value>,
     /// Tags for the tenant's resources.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
-    /// Whether it is suspended, and why.
+    /// The suspension; `None` if the tenant is not suspended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended: Option<Suspension>,
 }
@@ -172,8 +172,8 @@ pub struct Spec {
 pub struct Placement {
     /// The stamp's name.
     pub stamp: String,
-    /// Its subscription.
+    /// The id of the stamp's Azure subscription.
     pub subscription_id: String,
-    /// Its region.
+    /// The stamp's Azure region.
     pub region: String,
 }

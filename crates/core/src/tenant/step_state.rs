@@ -21,9 +21,9 @@ pub enum PollStyle {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Poll {
-    /// The poll URL; up to 4 KB long.
+    /// The poll URL. Azure's are up to 4 KB long.
     pub url: String,
-    /// How to interpret the answer.
+    /// How the answers of the poll URL are to be read.
     pub style: PollStyle,
     /// The service's time limit for the operation, if given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,11 +33,12 @@ pub struct Poll {
 /// The state of a step. Whether it is marked for deletion is in [`StepRecord::removal`](super::StepRecord::removal).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepState {
-    /// Not begun.
+    /// No write or delete was sent in this step generation.
     Waiting(Effort),
-    /// A write or delete was about to be sent. It may or may not have happened, so the object is read first.
+    /// A write or delete was about to be sent, or was sent. It may or may not have been carried out, so the object is
+    /// read first.
     Writing(Effort),
-    /// Azure is working on it.
+    /// Azure is still working on the object.
     InProgress {
         /// The effort of this step generation.
         effort: Effort,
@@ -46,30 +47,31 @@ pub enum StepState {
         /// When to poll next.
         check_at: Timestamp,
     },
-    /// Failed with a retryable cause.
+    /// The step failed with a retryable cause.
     Backoff {
         /// The effort of this step generation.
         effort: Effort,
         /// When to try again.
         until: Timestamp,
-        /// Why it failed.
+        /// Why the step failed.
         cause: Cause,
     },
-    /// Matched its desired state in the last read.
+    /// The object matched its desired state in the last read.
     Ready(Effort),
-    /// Needs a person; a retry moves it back to `Waiting`.
+    /// The step needs a person; a retry moves it back to `Waiting`.
     Blocked {
-        /// The effort up to that point.
+        /// The effort of this step generation.
         effort: Effort,
-        /// Why it is blocked.
+        /// Why the step is blocked.
         cause: Cause,
     },
-    /// A read after the deletion has not found it.
+    /// The step has no object: a read has not found it, Azure retains it soft-deleted, it belongs to another owner, or
+    /// it was never created.
     Deleted(Effort),
 }
 
 impl StepState {
-    /// The name in views, history and logs.
+    /// The state's name in views, history and logs.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Waiting(_) => "waiting",
@@ -82,27 +84,28 @@ impl StepState {
         }
     }
 
-    /// Whether it has not begun.
+    /// Whether the state is [`Self::Waiting`]: no write or delete was sent in this step generation.
     pub fn is_waiting(&self) -> bool {
         matches!(self, Self::Waiting(_))
     }
 
-    /// Whether a write or delete may have happened, with unknown result.
+    /// Whether the state is [`Self::Writing`]: a write or delete may have been carried out, so the object has to be
+    /// read.
     pub fn is_writing(&self) -> bool {
         matches!(self, Self::Writing(_))
     }
 
-    /// Whether it matched its desired state in the last read.
+    /// Whether the state is [`Self::Ready`]: the object matched its desired state in the last read.
     pub fn is_ready(&self) -> bool {
         matches!(self, Self::Ready(_))
     }
 
-    /// Whether a read after the deletion has not found it.
+    /// Whether the state is [`Self::Deleted`]: the step has no object.
     pub fn is_deleted(&self) -> bool {
         matches!(self, Self::Deleted(_))
     }
 
-    /// Whether nothing happens to it without a request or a repair of drift.
+    /// Whether the step does not change without a request or a repair of drift.
     pub fn is_final(&self) -> bool {
         match self {
             Self::Ready(_) | Self::Blocked { .. } | Self::Deleted(_) => true,
@@ -110,22 +113,22 @@ impl StepState {
         }
     }
 
-    /// Why it is blocked, if it is.
+    /// Why the step is blocked; `None` if it is not.
     pub fn blocked(&self) -> Option<&Cause> {
         if let Self::Blocked { cause, .. } = self { Some(cause) } else { None }
     }
 
-    /// The last failure, while it is retried.
+    /// The last failure, while the step waits for its retry; `None` in other states.
     pub fn failing(&self) -> Option<&Cause> {
         if let Self::Backoff { cause, .. } = self { Some(cause) } else { None }
     }
 
-    /// The operation to poll, if Azure gave one.
+    /// The operation to poll; `None` if no operation is in progress, or Azure gave no poll URL.
     pub fn operation(&self) -> Option<&Poll> {
         if let Self::InProgress { operation, .. } = self { operation.as_ref() } else { None }
     }
 
-    /// Before which instant the state itself calls for nothing.
+    /// When the next poll or attempt is due; `None` for states without such a time.
     pub fn not_before(&self) -> Option<Timestamp> {
         match self {
             Self::InProgress { check_at, .. } => Some(*check_at),
@@ -163,24 +166,25 @@ impl StepState {
     }
 }
 
-/// The effort of one step generation: what was sent, and how often and how long it was tried. It is passed from state
-/// to state; the next step generation starts from zero.
+/// The effort of one step generation: what was sent, and how often and how long it was tried. Each state keeps the
+/// effort of the state before; the next step generation starts from zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effort {
     /// When this step generation began, or its current streak of failures.
     pub since: Timestamp,
-    /// Writes and deletes of this step generation that Azure accepted.
+    /// How many writes and deletes of this step generation Azure accepted.
     pub attempts: u32,
-    /// Whether the last write of this step generation was answered with success: a read that shows nothing is then
-    /// stale.
+    /// Whether the last write or delete of this step generation was answered with success: a read that does not show it
+    /// is then stale.
     pub written: bool,
     /// The differences found before this step generation's last write: JSON pointers, `absent` or `deleted`.
     pub found: Vec<String>,
-    /// Consecutive failures; sets the back-off.
+    /// How many failures there were in a row; determines the back-off.
     pub failures: u32,
-    /// Answers in this step generation with a code that the table does not know; their retries are limited.
+    /// How many answers had an error code that is not in the table of errors; their retries are limited.
     pub unknown: u32,
-    /// How long has been tried since [`Self::since`], which budgets count. `None` as long as nothing was tried.
+    /// How long the step has been tried since [`Self::since`], for comparison with the budgets; `None` as long as
+    /// nothing was counted.
     pub tried: Option<Tried>,
 }
 
@@ -188,14 +192,14 @@ pub struct Effort {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tried {
-    /// The total so far.
+    /// The total time so far.
     pub spent: SignedDuration,
-    /// When it was last counted.
+    /// When the total was last updated.
     pub at: Timestamp,
 }
 
 impl Tried {
-    /// The total so far, as budgets are compared.
+    /// The total time so far, for comparison with a budget; zero if it is negative.
     pub fn time(&self) -> Duration {
         Duration::try_from(self.spent).unwrap_or_default()
     }
@@ -207,19 +211,20 @@ impl Effort {
         Self { since, attempts: 0, written: false, found: Vec::new(), failures: 0, unknown: 0, tried: None }
     }
 
-    /// How many writes Azure has really processed. A write whose result is unknown says nothing about the state in
-    /// Azure.
+    /// How many writes and deletes Azure has really processed: those that it accepted, without those that ended in an
+    /// unknown code, which says nothing about the object.
     pub fn heeded(&self) -> u32 {
         self.attempts.saturating_sub(self.unknown)
     }
 
-    /// How many attempts have failed. Work that is accepted and then fails counts each time as a refusal.
+    /// How many attempts have failed. An accepted operation resets the consecutive failures, so all accepted attempts
+    /// but the last count as failed.
     pub fn tries(&self) -> u32 {
         self.failures.max(self.attempts.saturating_sub(1))
     }
 
-    /// Records the differences that were found before a write or delete; call it when one is about to be sent. A write
-    /// that is repeated to be sure keeps those recorded before.
+    /// Records that a write or delete is about to be sent, and the differences that were found. If `found` is empty,
+    /// because the object is only written again to be sure, the differences recorded before are kept.
     pub fn send(&mut self, found: Vec<String>) {
         self.written = false;
         if !found.is_empty() {
@@ -229,7 +234,7 @@ impl Effort {
 
     /// Records that Azure accepted the write or delete that was last sent.
     pub fn carry_out(&mut self) {
-        // Failures before the first success are over, and their time does not count against what follows.
+        // Failures before the first accepted request no longer count, and neither does the time spent on them.
         if self.attempts == 0 {
             self.failures = 0;
         }
@@ -237,13 +242,14 @@ impl Effort {
         self.written = true;
     }
 
-    /// Counts one more failure.
+    /// Counts one more failure; `is_unknown` if its code is not in the table of errors.
     pub fn fail(&mut self, is_unknown: bool) {
         self.failures = self.failures.saturating_add(1);
         self.unknown = self.unknown.saturating_add(u32::from(is_unknown));
     }
 
-    /// Records that Azure serves other changes first. Such an answer ends the streak of earlier failures.
+    /// Records that Azure serves other changes first. Such an answer ends the streak of earlier failures, and attempts
+    /// that ended in an unknown code no longer count.
     pub fn stand_in_line(&mut self) {
         self.attempts = self.attempts.saturating_sub(std::mem::take(&mut self.unknown));
         self.failures = 0;

@@ -16,20 +16,20 @@ pub const MAX_DOCUMENT_BYTES: usize = 900 * 1024;
     "the tenant's document has {bytes} bytes of {MAX_DOCUMENT_BYTES}; use fewer or smaller steps, or smaller parameters"
 )]
 pub struct TooLarge {
-    /// Its size.
+    /// The document's size in bytes.
     pub bytes: usize,
 }
 
 /// The stored text is not a document that this version can read.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableDocument {
-    /// Not JSON of the expected shape.
+    /// The text is not JSON of the expected shape.
     #[error("the stored document can't be read: {0}")]
     Json(#[from] serde_json::Error),
-    /// Written by a later version.
+    /// The document has another schema, for example that of a later version.
     #[error("the stored document has schema {0:?}; this version reads {schema}", schema = Tenant::SCHEMA)]
     Schema(String),
-    /// The document of another tenant.
+    /// The document belongs to another tenant, which is named here.
     #[error("the stored document is that of the tenant {0}")]
     Other(TenantId),
 }
@@ -40,7 +40,7 @@ impl Tenant {
     /// # Errors
     /// [`TooLarge`] beyond [`MAX_DOCUMENT_BYTES`].
     pub fn to_json(&self) -> Result<String, TooLarge> {
-        // A document holds only maps with text keys and finite numbers: it always serialises.
+        // A document holds only maps with text keys and finite numbers, so serializing it does not fail.
         let json = self.written().map_err(|_| TooLarge { bytes: usize::MAX })?;
         if json.len() > MAX_DOCUMENT_BYTES { Err(TooLarge { bytes: json.len() }) } else { Ok(json) }
     }
@@ -79,7 +79,7 @@ impl Tenant {
         if tenant.id == *id { Ok(tenant) } else { Err(UnreadableDocument::Other(tenant.id)) }
     }
 
-    /// The JSON, with the nested unknown fields of a later version.
+    /// The document as JSON, with the nested unknown fields that a later version wrote.
     fn written(&self) -> Result<String, serde_json::Error> {
         if self.nested_unknown.is_empty() {
             return serde_json::to_string(self);

@@ -1,5 +1,5 @@
-//! The stored layout of a step's record. It must stay readable forever; the types that the program works with may
-//! change.
+//! The stored layout of a step's record. Later versions must always be able to read it; the types that the program
+//! works with may change.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::{
     ids::StepName,
 };
 
-/// The record, with the effort next to the state, and the removal next to both.
+/// A [`StepRecord`] as it is stored: the fields of the effort and of the removal are members of the record itself.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StoredStep {
@@ -110,7 +110,8 @@ impl StoredState {
 }
 
 impl From<StoredStep> for StepRecord {
-    /// Ignores the ground and the carrier of a step that is not marked for deletion; no version has written them.
+    /// Ignores `ground` and `left_to` of a step that is not marked for deletion; no version has written them for such a
+    /// step.
     fn from(stored: StoredStep) -> Self {
         let effort = Effort {
             since: stored.since,

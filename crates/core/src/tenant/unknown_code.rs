@@ -1,4 +1,4 @@
-//! Error codes that the table of errors does not know, counted per tenant. The table is extended from them.
+//! Error codes that the table of errors does not know, counted per tenant. They show which rows the table lacks.
 
 use std::collections::BTreeMap;
 
@@ -10,27 +10,27 @@ use crate::ids::StepName;
 /// How many codes are kept per tenant; bounded, because a service may invent codes without end.
 const REMEMBERED: usize = 16;
 
-/// The unknown codes of one tenant, by code; redacted and truncated before they get here.
+/// The unknown error codes of one tenant, by code; redacted and truncated before they get here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnknownCodes(BTreeMap<String, UnknownCode>);
 
-/// An unknown code.
+/// How often and where an unknown error code was received.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnknownCode {
-    /// How often it was received.
+    /// How often the code was received.
     pub count: u32,
-    /// The HTTP status of the last such answer.
+    /// The HTTP status of the last answer with the code; 0 if it came without an HTTP answer.
     pub status: u16,
-    /// The step that received it last.
+    /// The step that received the code last.
     pub step: StepName,
-    /// When it was received last.
+    /// When the code was received last.
     pub at: Timestamp,
 }
 
 impl UnknownCodes {
-    /// Whether there is none.
+    /// Whether no unknown code was received.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -40,7 +40,7 @@ impl UnknownCodes {
         self.0.iter()
     }
 
-    /// Counts a code that a step received. If there is no room, the code that is longest ago is dropped.
+    /// Counts a code that a step received. If there is no room, the code that was received longest ago is dropped.
     pub fn note(&mut self, code: &str, status: u16, step: &StepName, at: Timestamp) {
         if let Some(known) = self.0.get_mut(code) {
             *known = UnknownCode { count: known.count.saturating_add(1), status, step: step.clone(), at };

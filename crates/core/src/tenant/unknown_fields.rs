@@ -10,22 +10,23 @@ const NAMES: [&str; 4] = ["id", "number", "requestId", "operationId"];
 /// Members that say which variant an object is; in another variant its members mean something else.
 const FORMS: [&str; 2] = ["is", "of"];
 
-/// The members that were read and not understood, in the structure of the document; empty for a document of our
-/// version.
+/// The members of a stored document that this version does not know, in the structure of the document; empty for a
+/// document that this version wrote.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UnknownFields {
-    /// Members that identify the object: its id within a list, its variant.
+    /// Members that identify the object: its id within a list, or its variant.
     marks: Map<String, Value>,
-    /// Unknown members.
+    /// The unknown members of the object itself.
     members: Map<String, Value>,
-    /// Unknown fields within known members.
+    /// Unknown fields within the object's known members.
     within: BTreeMap<String, Self>,
     /// Unknown fields within the items of a list.
     items: Vec<Self>,
 }
 
 impl UnknownFields {
-    /// The difference between a document and the part of it that was understood.
+    /// The members of the document `read` that are missing in `understood`, the part of the document that this version
+    /// knows.
     pub(super) fn of(read: &Value, understood: &Value) -> Self {
         let mut unknown = Self::default();
         match (read, understood) {
@@ -87,7 +88,7 @@ impl UnknownFields {
     }
 }
 
-/// A member that can identify an object. An object as value is no mark: a step may have the same name.
+/// A member that can identify an object. A value that is an object identifies nothing: a step may have the same name.
 fn mark<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     members.get(name).filter(|value| !value.is_object())
 }

@@ -1,4 +1,4 @@
-//! A. Message bodies, 1 to 40. Cases that take two messages are in `pairs`.
+//! Bad inputs 1 to 40, message bodies. Cases that take two messages are in `pairs`.
 
 mod wrapped;
 
@@ -11,7 +11,7 @@ use super::case::{Case, refused, signup, taken, with, without, written};
 
 use wrapped::{values, wrappings};
 
-/// A good sign-up as text.
+/// A valid sign-up as text.
 fn good(request_id: &str) -> String {
     signup(request_id).to_string()
 }
@@ -21,13 +21,13 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// A sign-up of exactly so many bytes.
+/// A sign-up of exactly this many bytes.
 fn sized(request_id: &str, bytes: usize) -> String {
     let short = good(request_id);
     format!("{short}{}", " ".repeat(bytes - short.len()))
 }
 
-/// gzip's magic number and a stored block: enough for a reader that sniffs.
+/// gzip's magic number and a stored block, enough for a parser that detects formats by their first bytes.
 fn gzip() -> Vec<u8> {
     let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
     bytes.write_all(good("a32").as_bytes()).unwrap();
@@ -193,7 +193,7 @@ fn unknown_members() -> Vec<Case> {
     ]
 }
 
-/// Members that are missing, or hold another value than asked for.
+/// Members that are missing or have an invalid value.
 fn wrong_or_missing_values() -> Vec<Case> {
     vec![
         refused(18, "an unknown action", with("a18-a", "/action", "explode"), "unknown_value", "/action"),
@@ -280,7 +280,7 @@ fn numbers_and_sizes() -> Vec<Case> {
         refused(25, "100,000 levels deep", deep("a25", 100_000), "too_large", ""),
         refused(25, "10,000 levels deep", deep("a25-s", 10_000), "not_json", ""),
         refused(25, "1,000 levels deep", deep("a25-t", 1_000), "not_json", ""),
-        // More than half a million do not even fit into the 8 MiB of an envelope.
+        // More members than that do not fit into an envelope, which may have 8 MiB.
         refused(26, "500,000 members", wide("a26", 500_000), "too_large", ""),
         refused(26, "5,000 members", wide("a26-s", 5_000), "not_json", ""),
         refused(26, "16,000 items", items, "not_json", ""),

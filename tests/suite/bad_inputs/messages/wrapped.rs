@@ -2,14 +2,14 @@
 
 use super::*;
 
-/// The type of the events here.
+/// The event type of a sign-up.
 const SIGNUP: &str = "io.tenantry.request.signup.v1";
 
 pub(super) fn wrappings() -> Vec<Case> {
     layers().into_iter().chain(data_of_events()).chain(attributes_of_events()).collect()
 }
 
-/// Encodings, and texts in texts.
+/// Other encodings, and JSON inside a JSON string.
 fn layers() -> Vec<Case> {
     vec![
         taken(

@@ -66,7 +66,7 @@ fn fits(shown: &[String], seen: &[String], done: usize, reached: &mut usize) -> 
     }
 }
 
-/// Whether the output is the one shown.
+/// Compares the output of commands with the output that a page shows.
 ///
 /// # Errors
 /// The first line that is not found, and the whole output.
@@ -81,7 +81,7 @@ pub(super) fn same(shown: &str, seen: &str) -> Result<(), String> {
 }
 
 #[test]
-fn values_of_one_run_are_no_difference() {
+fn times_durations_guids_and_progress_are_no_difference() {
     let shown = "begun at 2026-11-22T19:46:49Z\na: provisioning, 2 of 18 steps; x\n...\nA   TOOK\nb  5.7s  \
                  16d26c7f-a6e1-55f7-88fa-2323d36d1caa  mlw-x\n";
     let seen = "begun at 2027-01-01T00:00:00.5Z\nwhatever\nmore\nA TOOK\nb 12ms \

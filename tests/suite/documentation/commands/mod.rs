@@ -1,6 +1,6 @@
 //! The commands on the pages are run, and print what the pages show.
 //!
-//! Each page is a session of its own: a folder with the repository's files, the program under its name, and one
+//! Each page has a terminal of its own: a folder with the repository's files, the program under its name, and one
 //! instance at a time. A block of `sh` is run command by command; a block of `text` after it in the same section is the
 //! output of its commands. A command ends with 0 unless its comment says `ends with N`. Commands that can't be run here
 //! are listed in `not_run.rs` with the reason; a command that is neither run nor listed fails the test.
@@ -39,13 +39,13 @@ fn scenes(page: &str) -> Vec<(Block, Option<String>)> {
 #[derive(Default)]
 struct Count {
     run: usize,
-    /// By row of the list.
+    /// How many commands were not run, by the index of their row in [`not_run::ROWS`].
     not_run: BTreeMap<usize, usize>,
     wrong: Vec<String>,
 }
 
 impl Count {
-    /// Whether a command is to be run; one that is neither runnable nor listed is wrong.
+    /// Whether a command is to be run. A command that is neither runnable nor listed is recorded as wrong.
     fn is_run(&mut self, page: &str, line: usize, command: &Command) -> bool {
         if let Some(row) = not_run::row(page, &command.text) {
             *self.not_run.entry(row).or_default() += 1;

@@ -1,4 +1,4 @@
-//! The commands on pages that no test runs, counted, with the reason.
+//! The commands on pages that the tests of the pages do not run, counted, with the reason.
 
 /// Why a command is not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +33,11 @@ impl Because {
     }
 }
 
-/// Commands of one page that begin alike.
+/// The commands of one page that begin with the same text.
 pub(super) struct Row {
     pub(super) page: &'static str,
-    /// How they begin; of a block of Python, a line in it. Empty for all that no row above matches.
+    /// How the commands begin; for a block of Python, how one of its lines begins. An empty text matches all commands
+    /// that no earlier row matches.
     pub(super) begins: &'static str,
     pub(super) times: usize,
     pub(super) because: Because,
@@ -46,7 +47,7 @@ const fn listed(page: &'static str, begins: &'static str, times: usize, because:
     Row { page, begins, times, because }
 }
 
-/// The list.
+/// All commands that are not run. The first row that matches a command counts.
 pub(super) const ROWS: &[Row] = &[
     listed("CONTRIBUTING.md", "cargo", 5, Because::Builds),
     listed("README.md", "cargo xtask test", 1, Because::RunsLong),
@@ -74,7 +75,7 @@ pub(super) const ROWS: &[Row] = &[
     listed("examples/signup-app/README.md", "", 5, Because::TestedElsewhere),
 ];
 
-/// The number of the row that a command belongs to.
+/// The index of the row in [`ROWS`] that a command belongs to; `None` if the command is to be run.
 pub(super) fn row(page: &str, text: &str) -> Option<usize> {
     let begins = |row: &Row| {
         text.starts_with(row.begins)

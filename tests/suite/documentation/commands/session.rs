@@ -20,14 +20,16 @@ use super::super::pages::root;
 use super::shown::Command;
 use crate::testkit::{TIMEOUT, a_moment, folder};
 
-/// How long the session waits after a request until no tenant has anything to do. Some tenants never get there.
+/// How long to wait after a request until no tenant has anything to do. Some tenants always have something to do.
 const REST: Duration = Duration::from_secs(15);
 
-/// The addresses of an instance and of the simulated Azure on the pages.
+/// The address of a running instance on the pages.
 const INSTANCE: &str = "127.0.0.1:7071";
+/// The address of the simulated Azure on the pages.
 const CLOUD: &str = "127.0.0.1:7073";
 
-/// Runs under the program's name: the program itself, on a free port, with the address of the instance.
+/// The script that runs as `tenantry`: it starts the program with a free port, or with the address of the running
+/// instance.
 const TENANTRY: &str = r#"#!/bin/sh
 case "$*" in
   *--queue* | *--url* | *--port*) exec "$TENANTRY_PROGRAM" "$@" ;;
@@ -39,14 +41,14 @@ case "$1" in
 esac
 "#;
 
-/// Runs instead of cargo: the program that it would have built.
+/// The script that runs as `cargo`: it starts the program that cargo would have built.
 const CARGO: &str = r#"#!/bin/sh
 while [ "$1" != -- ]; do shift; done
 shift
 exec tenantry "$@"
 "#;
 
-/// Runs as curl: without a progress meter, and a refusal is a failure.
+/// The script that runs as `curl`: it starts curl without a progress meter, and an HTTP error is a failure.
 const CURL: &str = r#"#!/bin/sh
 PATH=${PATH#*:} exec curl --silent --show-error --fail-with-body "$@"
 "#;
@@ -54,10 +56,10 @@ PATH=${PATH#*:} exec curl --silent --show-error --fail-with-body "$@"
 pub(super) struct Session {
     folder: TempDir,
     programs: TempDir,
-    /// The commands that hold for all following ones: `export` and `cd`.
+    /// The `export` and `cd` commands so far, which are repeated before each command.
     before: Vec<String>,
     server: Option<Child>,
-    /// The server's address.
+    /// The server's address; [`INSTANCE`] while none runs.
     at: String,
 }
 
@@ -83,7 +85,8 @@ impl Session {
         Self { folder, programs, before: Vec::new(), server: None, at: INSTANCE.to_owned() }
     }
 
-    /// Runs a command as it would be typed; its output, or what is wrong with its exit code.
+    /// Runs a command as a person would type it. Returns its output, or what is wrong if the command does not end or
+    /// has another exit code than expected.
     pub(super) async fn run(&mut self, command: &Command) -> Result<String, String> {
         let stays = ["export ", "cd "].iter().any(|begin| command.text.starts_with(begin));
         if stays && !command.text.contains("&&") {
@@ -112,7 +115,7 @@ impl Session {
         Ok(self.as_on_pages(&printed))
     }
 
-    /// Starts a server instead of the one before; its output until it is ready.
+    /// Ends the running server and starts another one; returns its output until it is ready.
     async fn serve(&mut self, text: &str) -> Result<String, String> {
         self.end().await;
         let mut child = self.shell(&format!("exec env {text}")).spawn().map_err(|error| error.to_string())?;

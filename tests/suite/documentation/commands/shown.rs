@@ -15,13 +15,13 @@ impl Command {
         Self { text: format!("python3 - <<'THE_BLOCK'\n{block}THE_BLOCK"), code: 0 }
     }
 
-    /// The tokens before the first pipe, without settings in front.
+    /// The tokens before the first `|`, `&&` or `>`, without the environment variables in front.
     fn tokens(&self) -> Vec<&str> {
         let tokens = self.text.split_whitespace().take_while(|token| !["|", "&&", ">"].contains(token));
         tokens.skip_while(|token| is_setting(token)).collect()
     }
 
-    /// The program's own command with its arguments, also through cargo.
+    /// The arguments of `tenantry`, whether it is started directly or by cargo; `None` for other commands.
     pub(super) fn call(&self) -> Option<Vec<&str>> {
         let tokens = self.tokens();
         match *tokens.first()? {
@@ -34,7 +34,7 @@ impl Command {
         }
     }
 
-    /// Whether it serves until it is ended.
+    /// Whether the command serves until it is ended.
     pub(super) fn serves(&self) -> bool {
         let Some(call) = self.call() else { return false };
         let files = || call.iter().filter(|argument| argument.ends_with(".json")).count();
@@ -47,14 +47,14 @@ impl Command {
         }
     }
 
-    /// Whether it asks a running instance.
+    /// Whether the command calls a running instance.
     pub(super) fn asks(&self) -> bool {
         let asking = ["submit", "status", "list", "history", "retry", "reconcile", "verify", "drift"];
         let call = self.call().is_some_and(|call| call.first().is_some_and(|name| asking.contains(name)));
         call || self.text.contains("127.0.0.1:7071")
     }
 
-    /// Whether tenants have something to do after it.
+    /// Whether tenants are reconciled after the command.
     pub(super) fn sets_to_work(&self) -> bool {
         self.call().is_some_and(|call| ["submit", "retry", "reconcile"].contains(call.first().unwrap_or(&"")))
     }
@@ -73,7 +73,7 @@ fn split(line: &str) -> (&str, &str) {
     line.split_once(" #").map_or((line, ""), |(command, comment)| (command.trim_end(), comment))
 }
 
-/// The commands of a block: one a line, or more lines that end with a backslash.
+/// The commands of a block, one a line. A line that ends with a backslash continues in the next one.
 pub(super) fn commands(block: &str) -> Vec<Command> {
     let mut commands = Vec::new();
     let mut text = String::new();
@@ -121,7 +121,7 @@ pub(super) fn is_runnable(text: &str) -> bool {
     })
 }
 
-/// The first module that a Python block imports and that is not in the short list of what pages use of its library.
+/// The first module that a Python block imports and that is not in the short list of standard modules that pages use.
 pub(super) fn foreign_import(block: &str) -> Option<String> {
     const STANDARD: [&str; 8] = ["datetime", "http", "json", "os", "sys", "time", "urllib", "uuid"];
     let imports = block.lines().filter_map(|line| {

@@ -1,8 +1,9 @@
-//! Objects that can't be deleted by themselves.
+//! Objects whose own deletion is refused, and which are deleted with the resource that they belong to.
 
 use super::*;
 
-/// A group with an endpoint, a deployment below that and its traffic, all of them ready.
+/// A tenant whose steps are all ready: a group, an endpoint, a deployment below the endpoint, and the endpoint's
+/// traffic.
 fn endpoint(now: Timestamp) -> Tenant {
     let mut steps = BTreeMap::new();
     for (name, kind, id, needs) in [
@@ -30,9 +31,10 @@ fn endpoint(now: Timestamp) -> Tenant {
     tenant
 }
 
-/// A part that can't be deleted by itself is deleted with its whole, and is read once that is deleted.
+/// If Azure refuses to delete a part of a resource, the part is left to the deletion of the resource, and is read once
+/// the resource is deleted.
 #[test]
-fn a_part_that_can_not_be_deleted_does_not_hold_up_its_whole() {
+fn a_refused_deletion_of_a_part_does_not_block_the_removal() {
     for class in [FailureClass::Permanent, FailureClass::Wait, FailureClass::Denied, FailureClass::Transient]
     {
         let now = Timestamp::UNIX_EPOCH;

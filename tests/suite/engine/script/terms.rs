@@ -1,4 +1,4 @@
-//! The terms of a script: its arguments, read and written.
+//! Parses the arguments of script commands, and prints acts.
 
 use super::*;
 
@@ -18,7 +18,7 @@ pub(super) fn after(tokens: &[&str]) -> Option<Duration> {
     named(tokens, "after")
 }
 
-/// The duration behind a name.
+/// The duration that follows a name.
 pub(super) fn named(tokens: &[&str], name: &str) -> Option<Duration> {
     let at = tokens.iter().position(|token| *token == name)?;
     Some(duration(tokens[at + 1]))

@@ -67,7 +67,7 @@ pub(crate) struct Declaration {
 }
 
 impl Expr {
-    /// A string without interpolations.
+    /// The text of a string without interpolations; `None` for any other expression.
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(parts) => match parts.as_slice() {
@@ -105,7 +105,7 @@ impl Expr {
         }
     }
 
-    /// The expression as source text.
+    /// The expression as in the source, with `{..}` for an object.
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::Text(parts) => parts
@@ -133,7 +133,7 @@ impl Expr {
     }
 }
 
-/// Parses a file.
+/// Parses the text of a file. An error names the line and what is expected there.
 pub(crate) fn read(text: &str) -> Result<Vec<Declaration>, String> {
     let mut reader = Reader { rest: text, whole: text };
     let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! Reads a file token by token.
+//! The parser of a Bicep file, token by token.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! How soon a suspension cuts access, and which blueprints the derived permissions cover.
+//! How soon a suspension ends a tenant's access, and which blueprints the derived permissions cover.
 
 use super::*;
 
@@ -28,7 +28,7 @@ async fn a_suspension_disables_the_principal_and_says_when_access_was_cut() {
     let reported = deployment.reported("tenant.suspend.succeeded");
     let took = reported[0]["data"]["accessCutMs"].as_i64().unwrap();
     assert_eq!(i128::from(took), cut.at.unwrap().duration_since(asked_at).as_millis());
-    // The rest of the work, e.g. the isolation check, follows.
+    // The suspension takes longer than that: the isolation check, for example, follows.
     assert!(took <= reported[0]["data"]["durationMs"].as_i64().unwrap(), "{:#}", reported[0]);
 
     let resumed = deployment.done(&intake, &request("r", "resume", "contoso", json!({}))).await;
@@ -44,7 +44,8 @@ async fn access_counts_as_cut_after_the_last_access_step() {
     assert_eq!(ask(&intake, &billing("s", "tailspin")).await.decision, IntakeDecision::Accepted);
     let cut = deployment.tenant("tailspin").await.cut.unwrap();
     assert_eq!(cut.at, None, "nothing has been done yet");
-    // Superseded before anything was done: access was never cut, and the event has no time.
+    // The suspension is superseded before it has changed anything: access was never cut, so the event has no
+    // `accessCutMs`.
     let resumed = deployment.done(&intake, &request("r", "resume", "tailspin", json!({}))).await;
     assert_eq!((resumed.status, resumed.cut.as_ref()), (Status::Active, None));
     let reported = deployment.reported("tenant.suspend.succeeded");
@@ -64,7 +65,7 @@ async fn a_running_instance_lists_the_blueprints_its_permissions_are_derived_fro
     signup["spec"]["parameters"] = json!({});
     harness.accept(&signup).await;
     harness.until_is("tailspin", "active").await;
-    // The next version has no vault, and the folder has only that version.
+    // Version 2.0.0 has no vault, and the folder now has only that version.
     let without = changed(&hello, &[("version: 1.0.0", "version: 2.0.0")]);
     let harness = harness.again(&[&without]).await;
     let listed = harness.get("/api/tenants?view=blueprints").await["blueprints"].clone();
@@ -93,7 +94,7 @@ async fn a_running_instance_lists_the_blueprints_its_permissions_are_derived_fro
     let file = folder.path().join("hello.yaml");
     std::fs::write(&file, &without).unwrap();
     assert!(!printed(&[file.to_str().unwrap()]).await.contains(deletes));
-    // The tenant moves; then the permission that only the first version needs is dropped.
+    // The tenant is updated to version 2.0.0; then the permission that only version 1.0.0 needs is no longer derived.
     let chosen = json!({"blueprint": {"name": "hello", "version": "2.0.0"}});
     harness.accept(&request("m", "update", "tailspin", chosen)).await;
     let events = harness.until_published("tailspin", "tenant.update.succeeded", 1).await;

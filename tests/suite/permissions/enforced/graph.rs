@@ -1,4 +1,4 @@
-//! What Graph's permissions allow.
+//! Which permissions the product needs in Microsoft Graph.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn directory_roles(roles: &[&str]) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn the_one_graph_permission_is_enough_and_entra_purges_what_it_does_not_show() {
+async fn the_one_graph_permission_is_enough_and_deleted_objects_are_left_to_entra() {
     let case =
         cases().into_iter().find(|case| case.tier == "pooled" && case.name == "secure-ai-service").unwrap();
     let mut access = access::granted(&case.permissions(), &[local_stamp()], Some(CLIENT)).unwrap();
@@ -33,7 +33,8 @@ async fn without_a_graph_permission_provisioning_is_denied() {
     assert!(stopped.iter().any(|cause| cause.code == "Authorization_RequestDenied"), "{stopped:#?}");
 }
 
-/// Only the identity that created an application may delete it; that is why the remover does not.
+/// Only the identity that created an application may delete it. That is why the provisioner deletes applications, not
+/// the remover.
 #[tokio::test]
 async fn an_identity_can_not_delete_an_application_of_another_one() {
     let case =

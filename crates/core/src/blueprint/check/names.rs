@@ -11,7 +11,7 @@ use crate::blueprint::{
     tree::{Node, Shape},
 };
 
-/// The first part of a path.
+/// The first parts that a dotted name in an expression can have.
 const ROOTS: [&str; 6] = ["tenant", "parameters", "values", "steps", "stamp", "deployment"];
 
 impl Checker<'_> {

@@ -1,4 +1,4 @@
-//! The fields of each kind of step for one tenant.
+//! Builds the fields of each kind of step for one tenant, in the JSON form that documents store.
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ use super::{
 };
 
 impl Planner<'_> {
-    /// The step's fields in the form of documents.
+    /// The step's fields as documents store them; `None`, with a fault, if a step that they depend on is left out.
     pub(super) fn layout(&mut self, step: &Step, filled: &mut Filled) -> Option<Value> {
         match step.kind {
             Kind::Arm => self.arm(step, step.keys.get("body"), None, filled),
@@ -32,7 +32,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Fields of an arm step, or of an update of its resource; `undo` is a second body for the same resource.
+    /// The fields of an `arm` step, or of an `arm-update` of its resource; `undo` is a second body for the same
+    /// resource.
     fn arm(
         &self,
         base: &Step,
@@ -76,7 +77,7 @@ impl Planner<'_> {
         self.arm(base, body.as_ref(), undo.as_ref(), filled)
     }
 
-    /// Fields that are copied one by one under other names.
+    /// The fields of a step whose keys are copied: each pair in `members` is a key and the name of its field.
     fn members(&self, step: &Step, members: &[(&str, &str)], filled: &mut Filled) -> Option<Value> {
         let mut fields = Map::new();
         for (written, planned) in members {

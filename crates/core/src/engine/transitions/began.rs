@@ -1,4 +1,4 @@
-//! A write or delete is about to be sent, or an object was found that needs none.
+//! Transitions before a write or delete is sent, and when an object is found that no recorded write has created.
 
 use serde_json::Value;
 
@@ -9,7 +9,8 @@ use crate::{
 };
 
 impl At<'_> {
-    /// Records the intent, which is saved before anything is sent, and the differences that call for it.
+    /// Records the intent to write or delete, which is saved before anything is sent, and the differences that call for
+    /// it.
     pub(in crate::engine) fn began(
         &mut self,
         target: Option<Value>,
@@ -27,10 +28,10 @@ impl At<'_> {
         })
     }
 
-    /// The object exists without a recorded write: its target is recorded all the same, so that it can be deleted.
+    /// Records the target of an object that exists although no write of it is recorded, so that it can be deleted.
     pub(in crate::engine) fn found(&mut self, target: Value) -> Change {
         self.record(|record| {
-            // It was created before this document's first write: it may be in use.
+            // The object was created before the first recorded write, so it may be in use.
             record.in_use |= record.target.is_none();
             record.target.get_or_insert(target);
         })

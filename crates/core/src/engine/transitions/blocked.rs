@@ -1,4 +1,4 @@
-//! A step is blocked, unless its object is deleted together with another one.
+//! The transition to blocked, unless the step's object is deleted together with another one.
 
 use super::At;
 use crate::{
@@ -15,8 +15,8 @@ impl At<'_> {
         self.enter(|effort| StepState::Blocked { effort, cause })
     }
 
-    /// The cause to report for a streak of failures: a poll that failed says nothing about the step, so the failure
-    /// before it is reported.
+    /// The cause to report when a step is blocked: a failure without an answer says nothing about the step, so the
+    /// failure before it is reported, if there is one.
     pub(super) fn reportable(&self, cause: Cause) -> Cause {
         let before = self.tenant.steps.get(self.name).and_then(|record| record.state.failing());
         let before = before.filter(|before| before.class != FailureClass::Ambiguous);

@@ -1,4 +1,4 @@
-//! A step failed: it is retried with back-off, or blocked.
+//! The transition of a step that failed: it is retried with back-off, or blocked.
 
 use super::At;
 use crate::{
@@ -7,10 +7,10 @@ use crate::{
     tenant::{Cause, Effort, FailureClass, StepState},
 };
 
-/// After how many reads that do not show a recent write it is sent again.
+/// After how many reads that do not show an accepted write the write is sent again.
 const READS_PER_WRITE: u32 = 5;
-/// How often an undo is tried, and the deletion that it prepares, if both objects are deleted anyway with an enclosing
-/// resource.
+/// How many attempts of an undo, or of the deletion that the undo prepares, may fail before it is left to the deletion
+/// of the enclosing resource, if that is being deleted.
 const TRIES_OF_A_PART: u32 = 4;
 
 impl At<'_> {
@@ -24,7 +24,7 @@ impl At<'_> {
         let is_part =
             || streak.tries() >= TRIES_OF_A_PART && removal::carrier(self.tenant, self.name).is_some();
         if !cause.class.retryable() || streak.is_exhausted(self.policy) || is_part() {
-            // Another step that uses the same resource calls the same address.
+            // Other steps of the same resource call the same address, so they wait for the `Retry-After` too.
             if let Some(until) = self.policy.pause_until(retry_after, self.now) {
                 waits::leave_alone(self.tenant, self.name, until);
             }
@@ -33,14 +33,15 @@ impl At<'_> {
         let until = streak.next(self.policy, retry_after, &seed, self.now);
         let cause = self.explained(cause);
         let effort = streak.counted();
-        // A failed operation has created nothing.
+        // A failed operation has created nothing, so a read that shows nothing is not stale.
         let effort = Effort { written: effort.written && !of_operation, ..effort };
         self.record(|record| record.state = StepState::Backoff { effort, until, cause });
         Change::Minor
     }
 
-    /// A write or delete was answered with success, but a read does not show it: the read is stale. After some reads it
-    /// is sent again, because somebody may have undone it.
+    /// Handles a read that does not show a write or delete which was answered with success: the read counts as stale
+    /// and is repeated. After [`READS_PER_WRITE`] such reads the request is sent again, because somebody may have
+    /// undone it.
     pub(super) fn behind(&mut self, what: &str) -> Change {
         let lag = Cause::ours(FailureClass::ReplicationLag, "not-visible-yet", what);
         self.failed(lag.into());

@@ -1,4 +1,4 @@
-//! What an event makes of one step: one file for each transition.
+//! The transitions of a step: what each event changes, one file for each transition.
 
 use jiff::Timestamp;
 
@@ -21,19 +21,19 @@ mod recreate;
 mod removed;
 mod searched;
 
-/// The step that an event is applied to.
+/// The step that an event is applied to, with its tenant and everything that decides about the transition.
 pub(super) struct At<'a> {
     pub(super) tenant: &'a mut Tenant,
     pub(super) discrepancies: &'a mut Discrepancies,
     pub(super) name: &'a StepName,
     pub(super) policy: &'a Policy,
     pub(super) now: Timestamp,
-    /// What the history records of a change that is no failure of the step.
+    /// The cause that the history row gets for a change that is no failure of the step; `None` for other changes.
     pub(super) reported: Option<Cause>,
 }
 
 impl At<'_> {
-    /// Changes the record.
+    /// Changes the step's record, if the tenant has the step.
     fn record(&mut self, change: impl FnOnce(&mut StepRecord)) -> Change {
         if let Some(record) = self.tenant.steps.get_mut(self.name) {
             change(record);
@@ -55,7 +55,7 @@ impl At<'_> {
         self.peek(|record| record.effort().clone()).unwrap_or_else(|| Effort::none(self.now))
     }
 
-    /// Whether a recent write may have created what a read does not show yet.
+    /// Whether the step's object is replicated and was written so recently that a read may not show the write yet.
     fn may_be_unseen(&self) -> bool {
         let visibility = self.policy.visibility;
         self.peek(|record| {

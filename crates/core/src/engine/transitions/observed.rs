@@ -1,4 +1,4 @@
-//! A read of an object that should exist.
+//! The transitions after a read of an object that should exist.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ impl At<'_> {
     pub(in crate::engine) fn observed(&mut self, comparison: Comparison, resource: Option<Value>) -> Change {
         let effort = self.effort();
         match &comparison {
-            // It was created before this document's first write: it may be in use.
+            // Without a recorded target the object was created before the first recorded write, so it may be in use.
             Comparison::Matches(_)
             | Comparison::Drifted(_)
             | Comparison::Immutable { .. }
@@ -24,8 +24,8 @@ impl At<'_> {
             Comparison::Absent | Comparison::Foreign(_) | Comparison::SoftDeleted(_) => {}
         }
         match comparison {
-            // The read may show the state before the last write, or before one that was intended and never sent, if the
-            // desired state was changed and changed back.
+            // The read may show the state before the last write, or before a write that was intended but never sent, if
+            // the desired state was changed and changed back.
             Comparison::Matches(_) if !effort.written && self.may_be_unseen() => {
                 self.calls_for_effect(Discrepancy::MayBeStale(resource))
             }
@@ -54,7 +54,7 @@ impl At<'_> {
         }
     }
 
-    /// The discrepancy is acted upon next; the document does not change.
+    /// Keeps the discrepancy, which the next decision acts upon; the document does not change.
     pub(super) fn calls_for_effect(&mut self, finding: Discrepancy) -> Change {
         self.discrepancies.insert(self.name.clone(), finding);
         Change::None

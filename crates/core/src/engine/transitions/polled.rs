@@ -1,4 +1,4 @@
-//! A long-running operation was polled: it continues, can't be polled, or the poll failed.
+//! The transitions after a poll of a long-running operation: it continues, can't be polled, or the poll failed.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use crate::{
     tenant::{Cause, Effort, FailureClass, Poll, StepState},
 };
 
-/// How many polls of an operation may fail before the resource is read instead.
+/// How many failed polls of an operation in a row make the engine read the resource instead.
 const QUESTIONS_PER_OPERATION: u32 = 5;
 
 impl At<'_> {
-    /// The operation continues; `None` keeps the known one, and `after` is the service's `Retry-After`.
+    /// The operation continues. `None` for `operation` keeps the recorded one; `after` is the service's `Retry-After`.
     pub(in crate::engine) fn running(&mut self, operation: Option<Poll>, after: Option<Duration>) -> Change {
         let (now, policy, was_known) = (self.now, self.policy, operation.is_none());
         let Some(past) = self.tenant.steps.get(self.name) else { return Change::None };
         let goes_on = match &past.state {
-            // A failed poll in between does not extend the deadline of the same work.
+            // A failed poll does not restart the time limit of the same operation.
             StepState::InProgress { .. } | StepState::Backoff { .. } => true,
             StepState::Waiting(_) | StepState::Writing(_) => false,
             StepState::Ready(_) | StepState::Blocked { .. } | StepState::Deleted(_) => false,
         };
         let since = if goes_on { past.effort().since } else { now };
-        // Accepted counts as done: if a read shows nothing afterwards, the read is stale.
+        // An accepted write counts as carried out: if a read shows nothing afterwards, the read is stale.
         let is_taken_on = operation.is_some() || past.state.is_writing();
         let operation = operation.or_else(|| past.state.operation().cloned());
         let tried = waits::tried(Some(past).filter(|_| since != now), policy, now);
@@ -58,7 +58,8 @@ impl At<'_> {
         self.written()
     }
 
-    /// The operation continues as far as is known, so it is polled again; after several failures the resource is read.
+    /// A poll failed. As far as is known the operation continues, so it is polled again; after several failures the
+    /// resource is read.
     pub(in crate::engine) fn unanswered(&mut self, failure: &Failure) -> Change {
         let Some(past) = self.tenant.steps.get(self.name) else { return Change::None };
         let before = past.effort().failures;

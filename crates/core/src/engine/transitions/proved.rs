@@ -1,4 +1,4 @@
-//! A proof of isolation for the step that asks for one.
+//! The transitions after an isolation check that a step has asked for.
 
 use super::At;
 use crate::{
@@ -9,8 +9,9 @@ use crate::{
 };
 
 impl At<'_> {
-    /// A pass makes the step ready. Anything else may be lag, so the check is repeated some times before the step is
-    /// blocked; only then is the verdict published.
+    /// A verified tenant makes the step ready, and so does an inconclusive verdict if the blueprint accepts it. Any
+    /// other verdict may come from lag, so the check is repeated several times before the step is blocked; only then is
+    /// the verdict published.
     pub(in crate::engine) fn proved(&mut self, proven: Proven) -> Change {
         let Proof { verdict, digest, .. } = &proven.proof;
         let passes = match verdict {
@@ -34,10 +35,10 @@ impl At<'_> {
         let is_first = self.effort().failures == 0;
         let change = self.failed(Failure { retry_after: proven.retry_after, ..cause.into() });
         if is_first && *verdict == IsolationVerdict::Violated {
-            // An object may have changed since its step last read it: then the steps repair it, and the next proof
-            // shows it.
+            // An object may have changed since its step last read it. Then the step repairs the object, and the next
+            // check shows that.
             repair::read_all_again(self.tenant, self.now);
-            // The steps call the services that the proof has called, one of which may have asked for a pause.
+            // The steps call the services that the isolation check has called, one of which may have asked for a pause.
             if let Some(until) = self.policy.pause_until(proven.retry_after, self.now) {
                 let waiting = self.tenant.steps.values_mut().filter(|record| record.state.is_waiting());
                 waiting.for_each(|record| record.leave_alone_until(until));
@@ -49,7 +50,7 @@ impl At<'_> {
         change
     }
 
-    /// Whether the blueprint accepts evidence that can't be read.
+    /// Whether the blueprint accepts an inconclusive verdict, i.e. evidence that can't be read.
     fn accepts_a_gap(&self) -> bool {
         let planned = self.tenant.plan.steps.get(self.name);
         planned.is_some_and(

@@ -1,4 +1,4 @@
-//! A step matches its desired state.
+//! The transition of a step whose object matches its desired state.
 
 use super::At;
 use crate::{blueprint::Outputs, engine::Change, tenant::StepState};

@@ -1,5 +1,5 @@
-//! An object that a write does not repair: its provisioning state is Failed, or it differs in a field that can't
-//! change.
+//! The transitions for an object that a write does not repair: its provisioning state is Failed, or it differs in a
+//! field that can't change.
 
 use std::collections::BTreeSet;
 
@@ -14,22 +14,24 @@ use crate::{
     tenant::{Cause, FailureClass},
 };
 
-/// How often a step that failed and was never ready is recreated before it is blocked.
+/// How often a step is recreated because no write repairs its object, before the step is blocked.
 const MAX_RECREATIONS: u32 = 2;
-/// The code of a resource whose provisioning state is Failed or Canceled.
+/// The code of the cause for a resource whose provisioning state is Failed or Canceled.
 const PROVISIONING_FAILED: &str = "provisioning-failed";
-/// The code of a resource that was created with other values than the plan has, in fields that can't change.
+/// The code of the cause for a resource that was created with other values than the plan has, in fields that can't
+/// change.
 const IMMUTABLE_DIFFERENCE: &str = "immutable-difference";
 
 impl At<'_> {
-    /// The provisioning state is Failed. A step that was never ready is recreated with all its dependents, up to
-    /// [`MAX_RECREATIONS`] times. An object in use is written again; it is deleted only with consent.
+    /// Handles a provisioning state of Failed or Canceled. A step that was never ready is recreated with all its
+    /// dependents, up to [`MAX_RECREATIONS`] times. An object in use is written again; it is deleted only with consent.
     pub(super) fn provisioning_failed(&mut self, cause: Cause, shown: Option<Value>) -> Change {
         self.recreate(&cause).unwrap_or_else(|| self.write_again(cause, shown))
     }
 
-    /// The object has other values in fields that can't change: it was created by the late request of a dead worker, or
-    /// by hand. No write helps.
+    /// Handles an object that has other values in fields that can't change: it was created by a late request of a
+    /// crashed worker, or by hand. No write helps, so it is recreated if that is allowed, and otherwise the step is
+    /// blocked.
     pub(super) fn immutable(&mut self, fields: &[String]) -> Change {
         let message =
             format!("it differs from the plan at {}, which can't change once it is there", fields.join(", "));
@@ -40,7 +42,8 @@ impl At<'_> {
         })
     }
 
-    /// Marks it and all its dependents for deletion, to be recreated, if that is allowed; `None` if it is not.
+    /// Marks the step and all its dependents for deletion, so that they are recreated, if that is allowed; `None` if it
+    /// is not.
     fn recreate(&mut self, cause: &Cause) -> Option<Change> {
         let (kind, made, recreated) =
             self.peek(|record| (record.kind, record.target.is_some(), record.recreated))?;
@@ -77,7 +80,7 @@ impl At<'_> {
         self.calls_for_effect(Discrepancy::Amiss(Comparison::Failed(cause), shown))
     }
 
-    /// Why a person has to decide about an object that stays Failed after all writes.
+    /// The cause of a step whose object stays Failed after all writes: a person has to decide.
     fn blocked(&self, cause: &Cause, attempts: u32) -> Cause {
         let mut message =
             format!("{}, also after its configuration was written {attempts} times", cause.message);
@@ -88,7 +91,7 @@ impl At<'_> {
         self.needs_consent(PROVISIONING_FAILED, message)
     }
 
-    /// Why a person has to decide, and which objects a consent would cover.
+    /// The cause of a step that needs consent, with the steps that would be recreated.
     fn needs_consent(&self, code: &str, mut message: String) -> Cause {
         let Some(object) = removal::object_of(self.tenant, self.name) else {
             // There is no object that tenantry may delete.

@@ -1,4 +1,4 @@
-//! An object is deleted, is retained by Azure, or is left to the deletion of another one.
+//! The transitions of a step whose object is deleted, is retained by Azure, or is left to the deletion of another one.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl At<'_> {
-    /// The object is deleted; if the plan still has the step, it restarts.
+    /// Records that the object is deleted. If the plan still has the step, the step restarts.
     pub(super) fn deleted(&mut self) -> Change {
         let now = self.now;
         let planned = self.tenant.plan.steps.get(self.name);
@@ -21,14 +21,14 @@ impl At<'_> {
             let Some(planned) = planned else { return record.enter(StepState::Deleted) };
             record.removal = None;
             record.kind = planned.kind();
-            // A stale replica still shows what was just deleted.
+            // A stale replica may still show the object that was just deleted.
             record.wrote_at = planned.kind().is_replicated().then_some(now);
             record.needs = planned.needs;
             record.digest = planned.digest;
         })
     }
 
-    /// Deleted as far as possible: the service retains it, with its name.
+    /// Records that the object is deleted but retained with its name by the service. The step counts as deleted.
     pub(super) fn retained(&mut self, until: Option<Timestamp>) -> Change {
         let resource_id = about::resource_id(self.tenant, self.name).unwrap_or_default();
         let when = until.map_or_else(|| "an unknown time".to_owned(), |at| at.to_string());
@@ -43,8 +43,8 @@ impl At<'_> {
         self.deleted()
     }
 
-    /// The object can't be deleted by itself, but is part of an object that is being deleted. It is read again after
-    /// that.
+    /// Leaves the object to the deletion of the enclosing object, because it can't be deleted by itself. It is read
+    /// again after that deletion.
     pub(super) fn leave(&mut self, carrier: StepName, cause: Cause) -> Change {
         self.reported =
             Some(Cause { message: format!("left to the deletion of {carrier}: {}", cause.message), ..cause });
@@ -56,7 +56,8 @@ impl At<'_> {
         })
     }
 
-    /// Adds to a cause its resource and what is known of the object that holds its name.
+    /// Adds to a cause the id of the step's resource and, if the resource's name is held, the retained object that
+    /// holds the name.
     pub(super) fn explained(&self, cause: Cause) -> Cause {
         let known = cause.resource_id.clone();
         let resource_id = known.or_else(|| about::resource_id(self.tenant, self.name));

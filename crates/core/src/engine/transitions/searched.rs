@@ -1,4 +1,4 @@
-//! A read of an object that should be deleted.
+//! The transitions after a read of an object that should not exist.
 
 use super::At;
 use crate::{
@@ -14,7 +14,7 @@ impl At<'_> {
             DeletionState::Nothing if !effort.written && self.may_be_unseen() => {
                 return self.behind("it may have been made, but can't be seen yet");
             }
-            // An object that belongs to another owner is left alone.
+            // An object of another owner is not touched, so the step counts as deleted.
             DeletionState::Nothing | DeletionState::Foreign => return self.deleted(),
             DeletionState::InProgress => return self.running(None, None),
             DeletionState::Retained(until) => return self.retained(*until),
@@ -26,7 +26,7 @@ impl At<'_> {
                     let message = "Azure keeps it although it was deleted again and again";
                     return self.block(Cause::ours(FailureClass::Permanent, "not-removable", message));
                 }
-                // Its id is needed to find it once it is soft-deleted.
+                // The object's id is needed to find the object once it is soft-deleted.
                 let outputs = outputs.clone();
                 self.record(|record| record.outputs.extend(outputs));
             }

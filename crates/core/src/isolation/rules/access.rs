@@ -13,12 +13,12 @@ use super::{
 /// How many members of a group a finding names.
 const NAMED: usize = 5;
 
-/// Principals of other tenants that reach this one.
+/// Rule `other-tenant-can-reach`: role assignments by which principals of other tenants reach this tenant.
 pub(super) fn other_tenants(case: &Case<'_>) -> Vec<Found> {
     describe(case, true)
 }
 
-/// Principals of no known tenant that reach this one.
+/// Rule `stranger-can-reach`: role assignments by which principals of no known tenant reach this tenant.
 pub(super) fn strangers(case: &Case<'_>) -> Vec<Found> {
     describe(case, false)
 }
@@ -65,13 +65,14 @@ fn found(case: &Case<'_>, reached: &Reached) -> Option<Found> {
     })
 }
 
-/// What was granted at the tenant's own resources. An assignment above them may serve others, so it is not revoked.
+/// The assignment as access to revoke, if it is at one of the tenant's own resources. An assignment above them may
+/// serve others, so it is not revoked.
 fn given(case: &Case<'_>, assignment: &Assignment) -> Option<Given> {
     let Assignment { id, principal_id, scope, .. } = assignment.clone();
     case.judged.owns(&scope).then_some(Given::RoleAssignment { id, principal_id })
 }
 
-/// The tenant's own principals with roles outside of the tenant's own resources.
+/// Rule `reaches-beyond`: role assignments of the tenant's own principals outside of the tenant's own resources.
 pub(super) fn beyond(case: &Case<'_>) -> Vec<Found> {
     let known = case.beyond().into_iter().filter(|grant| grant.unknown_role.is_none());
     known

@@ -1,4 +1,4 @@
-//! Rules about who can become the tenant: secrets, federated credentials, owners.
+//! Rules about who can act as the tenant: secrets, federated credentials, owners.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ fn applications<'a>(case: &'a Case<'_>) -> impl Iterator<Item = (&'a OwnApplicat
     case.judged.applications.iter().filter_map(seen)
 }
 
-/// Passwords and certificates of applications and of their service principals.
+/// Rule `application-secret`: passwords and certificates of the tenant's applications and their service principals.
 pub(super) fn secrets(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (own, seen) in applications(case) {
@@ -45,7 +45,7 @@ fn text<'a>(credential: &'a Value, name: &str) -> &'a str {
     credential.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// What a credential trusts.
+/// The issuer, subject and audiences that a federated credential trusts.
 fn trusts(credential: &Value) -> Declared {
     let audiences = credential.get("audiences").and_then(Value::as_array).into_iter().flatten();
     Declared {
@@ -64,7 +64,7 @@ fn credentials<'a>(
     })
 }
 
-/// Credentials that are not declared, by name. One that a flexible expression would widen is reported as changed.
+/// Rule `credential-undeclared`: federated credentials whose name the blueprint does not declare.
 pub(super) fn undeclared(case: &Case<'_>) -> Vec<Found> {
     let unknown =
         credentials(case).filter(|(_, credential, known)| !known.contains_key(text(credential, "name")));
@@ -82,7 +82,8 @@ fn given(own: &OwnApplication, credential: &Value) -> Option<Given> {
     known.then_some(Given::FederatedCredential { application_id, name, subject })
 }
 
-/// Declared credentials that trust another identity than declared.
+/// Rule `credential-changed`: federated credentials that trust another identity than declared. A credential with a
+/// `claimsMatchingExpression` counts as one, because it may match any subject.
 pub(super) fn changed(case: &Case<'_>) -> Vec<Found> {
     let differs = |(_, credential, known): &(&OwnApplication, &Value, &BTreeMap<String, Declared>)| {
         let matching = credential.get("claimsMatchingExpression").is_some_and(|one| !one.is_null());
@@ -100,7 +101,7 @@ fn describe(credential: &Value) -> String {
     format!("the credential {name} trusts {subject} of {issuer}")
 }
 
-/// Credentials of managed identities: no blueprint creates any.
+/// Rule `identity-credential`: federated credentials of the tenant's managed identities. No blueprint creates any.
 pub(super) fn identity_credentials(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for own in case.judged.of_type(IDENTITY) {
@@ -115,7 +116,7 @@ pub(super) fn identity_credentials(case: &Case<'_>) -> Vec<Found> {
     found
 }
 
-/// Owners that are neither the tenant's own nor allowed.
+/// Rule `application-owner`: owners of the tenant's applications that are neither the tenant's own nor allowed.
 pub(super) fn owners(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (own, seen) in applications(case) {
@@ -126,7 +127,8 @@ pub(super) fn owners(case: &Case<'_>) -> Vec<Found> {
     found
 }
 
-/// Service principals that should be disabled and are not. If Graph does not show the state, it counts as enabled.
+/// Rule `principal-enabled`: service principals that should be disabled and are not. If Graph does not show whether one
+/// is enabled, it counts as enabled.
 pub(super) fn enabled(case: &Case<'_>) -> Vec<Found> {
     let disabled = |principal: &Value| principal.get("accountEnabled") == Some(&Value::Bool(false));
     let open = applications(case).filter(|(own, seen)| {

@@ -12,7 +12,7 @@ use super::{
     report::{Finding, Given},
 };
 
-/// What a rule has found: the object, and what about it.
+/// One violation that a rule has found: the fields of its [`Finding`] that differ between violations of the same rule.
 struct Found {
     about: String,
     says: String,
@@ -26,16 +26,16 @@ impl Found {
     }
 }
 
-/// One rule.
+/// One rule of the isolation check.
 pub struct Rule {
-    /// Its code; stable.
+    /// The rule's code in reports and events; stable.
     pub code: &'static str,
-    /// What a violation means.
+    /// What a violation of the rule means.
     pub means: &'static str,
-    /// What to do about it; `TENANT` stands for the tenant's id.
+    /// What to do about a violation; `TENANT` at the end of a command stands for the tenant's id.
     pub next: &'static str,
-    /// Whether others reach the tenant by it, or can become it. Otherwise the tenant reaches others, or something is
-    /// not as it should be without giving anyone access.
+    /// Whether a violation lets others reach the tenant, or act as the tenant. If not, the tenant reaches others, or an
+    /// object is not in its desired state, which gives no one access.
     pub lets_others_in: bool,
     judge: fn(&Case<'_>) -> Vec<Found>,
 }
@@ -71,7 +71,7 @@ impl Rule {
     }
 }
 
-/// Whether what this rule finds gives others access. An unknown code may.
+/// Whether a violation of the rule with this code gives others access; `true` for an unknown code.
 pub(super) fn lets_others_in(code: &str) -> bool {
     RULES.iter().find(|rule| rule.code == code).is_none_or(|rule| rule.lets_others_in)
 }
@@ -80,9 +80,9 @@ const REPAIR: &str = "run `tenantry reconcile TENANT`: what differs from its blu
 const TAKE_BACK: &str =
     "take the assignment back, or declare the principal in TENANTRY_ISOLATION_ALLOW with the reason";
 
-/// All rules.
+/// All rules of the isolation check.
 pub const RULES: [Rule; 29] = [
-    // Who has roles.
+    // Role assignments.
     rule(
         "other-tenant-can-reach",
         "another tenant's principal reaches this tenant's service, keys, data or settings",
@@ -210,7 +210,7 @@ pub const RULES: [Rule; 29] = [
         network::dns_elsewhere,
     )
     .lets_nobody_in(),
-    // Who can become the tenant.
+    // Who can act as the tenant.
     rule(
         "application-secret",
         "whoever has the password or certificate is the tenant",

@@ -13,17 +13,17 @@ use super::{
 };
 use crate::compare::{at, eq_ignore_case, same_id, text_at as text};
 
-/// The type of zone groups.
+/// The resource type of private DNS zone groups.
 pub(super) const ZONE_GROUP: &str = "Microsoft.Network/privateEndpoints/privateDnsZoneGroups";
 const STATUS: &str = "/properties/privateLinkServiceConnectionState/status";
-/// The prefixes of a workspace's DNS zones, in every cloud.
+/// The prefixes of the names of a workspace's private DNS zones, in every Azure cloud.
 const WORKSPACE_ZONES: [&str; 2] = ["privatelink.api.", "privatelink.notebooks."];
 
 fn list<'a>(shown: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
     at(shown, pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// The connections of a private endpoint, approved manually or not.
+/// The connections of a private endpoint: those that are approved automatically, and those that are approved manually.
 fn connections(shown: &Value) -> impl Iterator<Item = &Value> {
     list(shown, "/properties/privateLinkServiceConnections")
         .chain(list(shown, "/properties/manualPrivateLinkServiceConnections"))
@@ -33,12 +33,13 @@ fn is_approved(connection: &Value) -> bool {
     eq_ignore_case(text(connection, STATUS), "Approved")
 }
 
-/// The private endpoint at the other end of a resource's connection.
+/// The id of the private endpoint at the other end of a resource's connection.
 fn other_end(connection: &Value) -> &str {
     text(connection, "/properties/privateEndpoint/id")
 }
 
-/// Own private endpoints without an approved connection, and workspaces without one from the stamp.
+/// Rule `connection-not-approved`: the tenant's private endpoints with a connection that is not approved or without
+/// one, and workspaces without an approved connection from the tenant or its stamp.
 pub(super) fn not_approved(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (own, shown) in case.shown(PRIVATE_ENDPOINT) {
@@ -51,7 +52,7 @@ pub(super) fn not_approved(case: &Case<'_>) -> Vec<Found> {
         }
     }
     for (one, shown) in case.all_shown(WORKSPACE) {
-        // A tenant may have no private endpoint; then none is expected.
+        // If the tenant has no private endpoint, its own workspace needs no connection.
         let desired = one.shared || case.judged.of_type(PRIVATE_ENDPOINT).any(|own| own.expected);
         let ours = |connection: &&Value| is_ours(case, other_end(connection)) && is_approved(connection);
         if desired && list(shown, "/properties/privateEndpointConnections").find(ours).is_none() {
@@ -65,12 +66,13 @@ fn or_unknown(text: &str) -> &str {
     if text.is_empty() { "in an unknown state" } else { text }
 }
 
-/// Whether a private endpoint is the tenant's own or the stamp's.
+/// Whether a private endpoint is the tenant's own, or in the stamp's resource group.
 fn is_ours(case: &Case<'_>, id: &str) -> bool {
     !id.is_empty() && (case.judged.owns(id) || within(id, &case.judged.stamp.group_id()))
 }
 
-/// Own private endpoints in another network, or to another target.
+/// Rule `private-endpoint-elsewhere`: the tenant's private endpoints in another subnet than the stamp's, or connected
+/// to a resource that is not the tenant's.
 pub(super) fn elsewhere(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     let subnet = &case.judged.stamp.subnet_id;
@@ -89,7 +91,8 @@ pub(super) fn elsewhere(case: &Case<'_>) -> Vec<Found> {
     found
 }
 
-/// Approved connections to protected resources from private endpoints of others.
+/// Rule `foreign-private-endpoint`: approved connections to protected resources from private endpoints that are not the
+/// tenant's, the stamp's or allowed.
 pub(super) fn foreign(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for kind in [WORKSPACE, STORAGE, VAULT, ACCOUNT] {
@@ -107,7 +110,8 @@ fn foreign_to(case: &Case<'_>, one: &Protected, shown: &Value) -> Vec<Found> {
         .collect()
 }
 
-/// Own private endpoints whose names are not all in the stamp's zones.
+/// Rule `dns-zone-missing`: the tenant's private endpoints without a DNS zone group, or whose group lacks a zone of the
+/// stamp that the workspace's names need.
 pub(super) fn dns_missing(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (endpoint, shown) in case.shown(PRIVATE_ENDPOINT) {
@@ -144,7 +148,7 @@ fn zones(group: &Value) -> impl Iterator<Item = &str> {
     list(group, "/properties/privateDnsZoneConfigs").map(|one| text(one, "/properties/privateDnsZoneId"))
 }
 
-/// Zones that are not the stamp's.
+/// Rule `dns-zone-elsewhere`: DNS zones in the tenant's zone groups that are not the stamp's.
 pub(super) fn dns_elsewhere(case: &Case<'_>) -> Vec<Found> {
     let known = |zone: &str| case.judged.stamp.zones.iter().any(|other| same_id(other, zone));
     let groups = case.shown(ZONE_GROUP);

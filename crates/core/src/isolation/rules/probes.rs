@@ -1,4 +1,4 @@
-//! Rules about calls to the service that should have been refused.
+//! The rule about calls to the service that should have been refused.
 
 use super::{
     super::{
@@ -8,8 +8,8 @@ use super::{
     Found,
 };
 
-/// Calls that the service answered although they did not have the tenant's own valid token: whose token, at whose
-/// service.
+/// Rule `probe-accepted`: calls that reached the service without the tenant's own valid token, or while the tenant is
+/// suspended.
 pub(super) fn accepted(case: &Case<'_>) -> Vec<Found> {
     let Some(Aim::At(target)) = &case.judged.probe else { return Vec::new() };
     let suspended = case.judged.suspended;

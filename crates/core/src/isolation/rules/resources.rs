@@ -1,5 +1,5 @@
-//! Rules about settings of the tenant's resources and of those that it shares. A setting that Azure leaves out has
-//! Azure's default, which is often the open one.
+//! Rules about settings of the tenant's resources and of those that it shares. A setting that Azure does not return has
+//! Azure's default, which often allows access.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ fn is(shown: &Value, pointer: &str, desired: bool) -> bool {
     at(shown, pointer).and_then(Value::as_bool) == Some(desired)
 }
 
-/// Services that accept keys.
+/// Rule `key-auth`: services that accept keys.
 pub(super) fn key_auth(case: &Case<'_>) -> Vec<Found> {
     let endpoints = case.shown(ENDPOINT).filter_map(|(own, shown)| {
         let mode = text(shown, "/properties/authMode");
@@ -74,13 +74,14 @@ pub(super) fn storage_anonymous(case: &Case<'_>) -> Vec<Found> {
     open.map(|(one, _)| Found::new(&one.id, "allowBlobPublicAccess is not false")).collect()
 }
 
-/// Local users exist for SFTP only, which is off by default.
+/// Rule `storage-local-users`: storage accounts with SFTP. Local users exist for SFTP only, which is off by default.
 pub(super) fn storage_local_users(case: &Case<'_>) -> Vec<Found> {
     let open = case.all_shown(STORAGE).filter(|(_, shown)| is(shown, "/properties/isSftpEnabled", true));
     open.map(|(one, _)| Found::new(&one.id, "isSftpEnabled is true")).collect()
 }
 
-/// Resource instance rules, which pass the firewall even if everything else is closed.
+/// Rule `storage-lets-others-in`: resource instance rules of a storage account's firewall for resources that are not
+/// the tenant's. They give access even if everything else is blocked.
 pub(super) fn storage_lets_others_in(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (one, shown) in case.all_shown(STORAGE) {
@@ -102,7 +103,9 @@ pub(super) fn vault_policies(case: &Case<'_>) -> Vec<Found> {
     open.map(|(one, _)| Found::new(&one.id, "enableRbacAuthorization is not true")).collect()
 }
 
-/// An endpoint's own identity can read the default datastore of its workspace: fine only if that is the tenant's.
+/// Rule `endpoint-identity`: endpoints that run as an identity that is not only the tenant's. The system-assigned
+/// identity of an endpoint can read the default datastore of its workspace, so it is allowed only in the tenant's own
+/// workspace.
 pub(super) fn endpoint_identity(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (own, shown) in case.shown(ENDPOINT) {
@@ -124,7 +127,8 @@ pub(super) fn endpoint_identity(case: &Case<'_>) -> Vec<Found> {
     found
 }
 
-/// Ownership tags of resources and applications.
+/// Rule `mark-wrong`: resources and applications with wrong or missing ownership tags, and applications with another
+/// object id than recorded.
 pub(super) fn mark_wrong(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for own in &case.judged.resources {
@@ -155,7 +159,8 @@ pub(super) fn mark_wrong(case: &Case<'_>) -> Vec<Found> {
     found
 }
 
-/// Objects that should exist and do not. Zone groups have a rule of their own.
+/// Rule `resource-missing`: objects that should exist and do not. Zone groups have a rule of their own
+/// (`dns-zone-missing`).
 pub(super) fn missing(case: &Case<'_>) -> Vec<Found> {
     let evidence = case.context.evidence;
     let absent = |id: &str| matches!(evidence.resources.get(&id.to_ascii_lowercase()), Some(Reading::Absent));
