@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Grants the provisioner's identity its permissions of Microsoft Graph, which Bicep can't do.
+# Grants the provisioner's identity its permissions for Microsoft Graph, because Bicep can't grant them.
 #
 #   infra/grant-graph.sh PRINCIPAL_ID [--optional]
 #
 # PRINCIPAL_ID is the object id of the provisioner's identity: the output TENANTRY_PROVISIONER_PRINCIPAL_ID of the
 # deployment. --optional also grants the optional permissions, which only read (docs/permissions.md, docs/isolation.md).
-# Requires az, signed in as somebody who may grant application permissions, such as a Privileged Role Administrator. It
-# can be run again at any time: granted permissions are not changed. Exit codes: 0 all are granted, 1 one is not, 2 wrong
-# usage.
+# Requires az, signed in as somebody who may grant application permissions, such as a Privileged Role Administrator. The
+# script can be run again at any time: it does not change permissions that are already granted. Exit codes: 0 all
+# permissions are granted, 1 at least one is not, 2 wrong usage.
 set -euo pipefail
 
-# Microsoft Graph is the same application in every directory.
+# The application id of Microsoft Graph, which is the same in every directory.
 graph_application=00000003-0000-0000-c000-000000000000
 needed=(Application.ReadWrite.OwnedBy)
 optional=(Application.Read.All GroupMember.Read.All)

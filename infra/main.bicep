@@ -1,7 +1,8 @@
-// The resources that tenantry itself needs, and its first stamp. How to deploy, and what costs money: docs/deploy.md.
+// The resources that tenantry itself needs, and the first stamp. docs/deploy.md explains how to deploy them and what
+// they cost.
 targetScope = 'subscription'
 
-@description('The name of the deployment: 1 to 20 characters of a-z, 0-9 and the hyphen. It can\'t be changed later: names, marks and event sources are derived from it.')
+@description('The name of the deployment: 1 to 20 characters of a-z, 0-9 and the hyphen. It can\'t be changed later, because names, ownership marks and event sources are derived from it.')
 @minLength(1)
 @maxLength(20)
 param deployment string
@@ -9,25 +10,25 @@ param deployment string
 @description('The region of all resources.')
 param location string
 
-@description('For trials: no private endpoints, and Service Bus in the tier Standard. Callers still need tokens.')
+@description('Whether to deploy for a trial: without private endpoints, and with Service Bus in the tier Standard. Callers still need tokens.')
 param publicAccess bool = false
 
 @description('The address range of the function app\'s network.')
 param addressPrefix string = '10.80.0.0/24'
 
-@description('The range within it that functions call from; a /26 is enough.')
+@description('The address range, within that network, of the subnet from which functions make calls; a /26 is enough.')
 param functionsPrefix string = '10.80.0.0/26'
 
-@description('The range within it for the private endpoints of called services.')
+@description('The address range, within that network, of the subnet for the private endpoints of the services that functions call.')
 param endpointsPrefix string = '10.80.0.64/26'
 
 @description('The address range of the first stamp\'s network, for tenants\' private endpoints.')
 param stampAddressPrefix string = '10.80.16.0/20'
 
-@description('Further stamps: the output `stamp` of stamp.bicep, one object each.')
+@description('The further stamps. Each element is the output `stamp` of a deployment of stamp.bicep.')
 param furtherStamps array = []
 
-@description('The workspace that pooled tenants of the first stamp share: workspaceName, workspaceId and privateEndpointIp. Empty: no pooled tenants.')
+@description('The workspace that pooled tenants of the first stamp share: an object with workspaceName, workspaceId and privateEndpointIp. If it is empty, there can be no pooled tenants.')
 param pooled object = {}
 
 @description('The email addresses that receive alerts.')
@@ -42,10 +43,10 @@ param signupPrincipalIds array = []
 @description('The resource ids of the Event Grid topics from which requests are accepted.')
 param eventTopics array = []
 
-@description('Who may reach tenants in addition to the provisioner and the remover: objects as described in docs/isolation.md.')
+@description('The principals that may reach tenants in addition to the provisioner and the remover: objects as described in docs/isolation.md.')
 param isolationAllow array = []
 
-@description('The action when others reach a tenant (docs/isolation.md).')
+@description('What tenantry does when others reach a tenant (docs/isolation.md).')
 @allowed([
   'off'
   'take-back'
@@ -53,7 +54,7 @@ param isolationAllow array = []
 ])
 param quarantine string = 'off'
 
-@description('Which drift is corrected automatically: isolation, availability, cosmetic, separated by commas.')
+@description('The classes of drift that are corrected automatically: isolation, availability, cosmetic, separated by commas.')
 param heal string = ''
 
 @description('The maximum number of instances of the function app; the plan requires at least 40.')
@@ -117,7 +118,7 @@ module network 'modules/network.bicep' = {
   }
 }
 
-// The zones of tenants' endpoints are always deployed: tenants are private even if tenantry is not.
+// The DNS zones of tenants' endpoints are always deployed, because tenants are private even if `publicAccess` is set.
 module dns 'modules/dns.bicep' = {
   name: 'dns'
   scope: group
@@ -138,7 +139,7 @@ module monitoring 'modules/monitoring.bicep' = {
   }
 }
 
-// Two accounts, so that access to the host's storage gives no access to the tenants' state.
+// There are two storage accounts, so that access to the host's storage gives no access to the tenants' state.
 module hostStorage 'modules/storage.bicep' = {
   name: 'host-storage'
   scope: group
@@ -278,7 +279,8 @@ module app 'modules/app.bicep' = {
     quarantine: quarantine
     heal: heal
   }
-  // The host needs its roles to read its package and to receive messages, and the private endpoints to reach either.
+  // The host needs its roles to read its package and to receive messages. It needs the private endpoints to reach
+  // storage and Service Bus.
   dependsOn: [
     grants
     endpoints

@@ -6,7 +6,7 @@ param deployment = readEnvironmentVariable('AZURE_ENV_NAME', 'trial')
 param location = readEnvironmentVariable('AZURE_LOCATION', 'westeurope')
 param publicAccess = bool(readEnvironmentVariable('TENANTRY_PUBLIC_ACCESS', 'false'))
 
-// The email address that receives alerts. Without one, alerts are visible in the portal only.
+// The email address that receives alerts. If it is empty, alerts are visible in the portal only.
 param alertEmails = empty(readEnvironmentVariable('TENANTRY_ALERT_EMAIL', '')) ? [] : [
   readEnvironmentVariable('TENANTRY_ALERT_EMAIL', '')
 ]

@@ -1,8 +1,8 @@
-// A stamp: a subscription and region prepared for tenants. main.bicep deploys the first one; deploy this file for further
-// ones, also in other subscriptions (docs/deploy.md).
+// A stamp: a subscription and region prepared for tenants. main.bicep deploys the first stamp. Deploy this file for
+// each further stamp, also in other subscriptions (docs/deploy.md).
 targetScope = 'subscription'
 
-@description('The name of the stamp, unique in the deployment. Tenants record it.')
+@description('The name of the stamp, unique in the deployment. The documents of its tenants contain it.')
 @minLength(1)
 @maxLength(40)
 param name string
@@ -13,13 +13,13 @@ param deployment string
 @description('The stamp\'s region.')
 param location string
 
-@description('The address range of its network. It must not overlap with those of the hub and of other stamps.')
+@description('The address range of the stamp\'s network. It must not overlap with the ranges of the function app\'s network and of other stamps.')
 param addressPrefix string
 
-@description('The network of the function app. This one is peered with it in both directions.')
+@description('The resource id of the function app\'s network. The stamp\'s network is peered with it in both directions.')
 param hubNetworkId string
 
-@description('The resource group with the private DNS zones of tenants\' endpoints. All stamps share them, because a network can be linked to one zone of a name only.')
+@description('The resource group with the private DNS zones of tenants\' endpoints. All stamps share these zones, because a network can be linked to only one zone of a name.')
 param zonesGroupId string
 
 @description('The object id of the host\'s identity.')
@@ -34,7 +34,7 @@ param removerPrincipalId string
 @description('The object id of the probe\'s identity, which tenants\' applications trust.')
 param probePrincipalId string
 
-@description('The workspace that pooled tenants share: workspaceName, workspaceId and privateEndpointIp. Empty: no pooled tenants here.')
+@description('The workspace that pooled tenants share: an object with workspaceName, workspaceId and privateEndpointIp. If it is empty, the stamp has no pooled tenants.')
 param pooled object = {}
 
 var tags = {
@@ -42,7 +42,7 @@ var tags = {
   deployment: deployment
   stamp: name
 }
-// Storage Blob Data Reader, for a tenant's endpoint on its own account.
+// The built-in role Storage Blob Data Reader, which a tenant's endpoint gets on the tenant's own storage account.
 var blobReader = '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
 var roleDefinitions = '${subscription().id}/providers/Microsoft.Authorization/roleDefinitions'
 var hub = split(hubNetworkId, '/')
@@ -54,7 +54,7 @@ resource group 'Microsoft.Resources/resourceGroups@2024-07-01' = {
   tags: tags
 }
 
-// The only role that a tenant's application is granted: to call, at one endpoint.
+// The only role that a tenant's application gets. It allows calling one endpoint.
 resource scorer 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(subscription().id, 'tenantry', deployment, name, 'scorer')
   properties: {
@@ -80,7 +80,7 @@ resource scorer 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
 module permissions 'modules/permissions.bicep' = {
   name: 'permissions-${name}'
   params: {
-    // The name of a custom role is unique in its directory, and each stamp has roles of its own.
+    // The name of a custom role must be unique in its directory, and each stamp has custom roles of its own.
     deployment: '${deployment}, ${name}'
     provisionerPrincipalId: provisionerPrincipalId
     removerPrincipalId: removerPrincipalId

@@ -1,10 +1,10 @@
-// What each customer has got so far: storage for documents, and an identity that reads them.
-// Deployed by hand, once per customer, into a resource group of the customer's own.
+// The resources of one customer: storage for documents, and an identity that reads them.
+// Somebody deploys this template once per customer, into a resource group of the customer's own.
 
 @description('The short name of the customer')
 param customer string
 
-@description('What the customer is called')
+@description('The display name of the customer')
 param displayName string
 
 param location string = resourceGroup().location
@@ -12,10 +12,10 @@ param location string = resourceGroup().location
 @allowed(['Standard_LRS', 'Standard_ZRS'])
 param replication string = 'Standard_LRS'
 
-@description('The subnet for private endpoints')
+@description('The resource id of the subnet for private endpoints')
 param subnetId string
 
-@description('The zone privatelink.blob.core.windows.net')
+@description('The resource id of the private DNS zone privatelink.blob.core.windows.net')
 param blobZoneId string
 
 resource reader 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
@@ -37,7 +37,7 @@ resource documents 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   }
 }
 
-// Contributor
+// The id of the built-in role Contributor.
 resource mayRead 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(documents.id, reader.id)
   scope: documents

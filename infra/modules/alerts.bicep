@@ -1,4 +1,4 @@
-// Alert rules. The name of each is a heading in docs/runbooks.md.
+// Alert rules. The name of each rule is a heading in docs/runbooks.md.
 param deployment string
 param location string
 param tags object
@@ -23,7 +23,8 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
   }
 }
 
-// The function `deadletter` takes dead letters in again within minutes, so those that are a quarter of an hour old stay.
+// Fires if there are dead letters for a quarter of an hour: the function `deadletter` normally processes them within
+// minutes.
 resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   name: 'dead-letters'
   location: 'global'
@@ -70,7 +71,7 @@ resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   }
 }
 
-// The host records each line of the handler; the message is the line, as JSON.
+// The Functions host records each log line of tenantry as a trace, whose message is the line: a JSON object.
 resource stuckTenants 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   name: 'stuck-tenants'
   location: location
@@ -115,7 +116,8 @@ resource stuckTenants 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
         }
       ]
     }
-    // The line is logged once; that no other follows does not mean that the tenant continues.
+    // The line is logged once per blocked operation. That no further line follows does not mean that the tenant
+    // continues.
     autoMitigate: false
     muteActionsDuration: 'PT1H'
     actions: {
@@ -133,7 +135,7 @@ resource isolationViolated 'Microsoft.Insights/scheduledQueryRules@2023-12-01' =
   kind: 'LogAlert'
   properties: {
     displayName: 'isolation-violated'
-    description: 'Others than the tenant reach its service. ${runbook}#isolation-violated'
+    description: 'Somebody other than the tenant reaches its service, or could. ${runbook}#isolation-violated'
     severity: 0
     enabled: true
     scopes: [
@@ -234,8 +236,8 @@ resource unreadableRows 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   }
 }
 
-// The sweep logs a line each minute. The alert fires if there is none for a quarter of an hour: the host does not run, the
-// handler dies, the state can't be read, or logs do not arrive.
+// The sweep logs a line each minute. The alert fires if there is no such line for a quarter of an hour: the host does
+// not run, the handler ends early, the state can't be read, or logs do not arrive.
 resource sweepLate 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
   name: 'sweep-late'
   location: location

@@ -1,4 +1,4 @@
-// The function app: a custom handler on Flex Consumption. None of its settings is a secret.
+// The function app: a custom handler on the plan Flex Consumption. None of its settings is a secret.
 @minLength(2)
 @maxLength(60)
 param name string
@@ -9,7 +9,7 @@ param publicAccess bool
 param callers array
 param maximumInstances int
 
-@description('The identities: objects of id, clientId and principalId.')
+@description('The identities, by name: objects with the members id, clientId and principalId.')
 param host object
 param provisioner object
 param remover object
@@ -17,7 +17,7 @@ param probe object
 
 param subnetId string
 
-@description('A text for reports: the network that tenants\' services are called from.')
+@description('The name, for reports, of the network from which tenants\' services are called.')
 param probeLocation string
 
 param hostStorageName string
@@ -48,7 +48,7 @@ resource component 'Microsoft.Insights/components@2020-02-02' existing = {
   name: componentName
 }
 
-// Event Grid delivers from outside the network.
+// The rule that allows Event Grid to deliver events, because its deliveries come from outside the network.
 var eventGridIn = empty(eventTopics) ? [] : [
   { name: 'event-grid', priority: 200, action: 'Allow', tag: 'ServiceTag', ipAddress: 'AzureEventGrid' }
 ]
@@ -77,7 +77,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
 resource app 'Microsoft.Web/sites@2024-04-01' = {
   // checkov:skip=CKV_AZURE_222: the restrictions below close the functions; the deployment address stays open and requires a token
   // checkov:skip=CKV_AZURE_17: callers have function keys, and Event Grid presents no client certificate
-  // checkov:skip=CKV_AZURE_212: the plan starts instances on demand, and none has to be kept
+  // checkov:skip=CKV_AZURE_212: the plan starts instances on demand, so no instance has to run all the time
   // checkov:skip=CKV_AZURE_213: the host itself checks the health of its handler
   name: name
   location: location
@@ -97,8 +97,8 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
     serverFarmId: plan.id
     httpsOnly: true
     virtualNetworkSubnetId: subnetId
-    // The restrictions below close the HTTP functions to the internet. The deployment address has to be reachable from the
-    // machine that sends the package, and accepts tokens only.
+    // The restrictions below close the HTTP functions to the internet. The address for deployments has to be reachable
+    // from the machine that sends the package. It accepts Entra tokens only.
     publicNetworkAccess: 'Enabled'
     siteConfig: {
       minTlsVersion: '1.2'

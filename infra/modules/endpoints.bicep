@@ -3,10 +3,10 @@ param location string
 param tags object
 param subnetId string
 
-@description('The targets: objects of name, id, groupId and zone.')
+@description('The services that get a private endpoint: objects with the members name, id, groupId and zone.')
 param targets array
 
-// One at a time: concurrent changes in one subnet conflict.
+// Private endpoints are created one at a time, because concurrent changes in one subnet conflict.
 @batchSize(1)
 resource endpoints 'Microsoft.Network/privateEndpoints@2024-03-01' = [for target in targets: {
   name: 'pe-${target.name}'

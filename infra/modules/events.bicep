@@ -1,5 +1,5 @@
-// The Event Grid topic of tenant events, in the schema of CloudEvents 1.0. Consumers create the subscriptions. With its own
-// identity the topic writes events that could not be delivered into a container.
+// The Event Grid topic of tenant events, in the schema of CloudEvents 1.0. Subscribers create the subscriptions. The
+// topic has an identity, with which it writes events that could not be delivered into a container.
 @minLength(3)
 @maxLength(50)
 param name string
@@ -8,7 +8,7 @@ param tags object
 param publicAccess bool
 
 resource topic 'Microsoft.EventGrid/topics@2022-06-15' = {
-  // checkov:skip=CKV_AZURE_193: it is closed unless publicAccess opens it for a trial, which checkov can't evaluate
+  // checkov:skip=CKV_AZURE_193: public access is off unless publicAccess is set for a trial, which checkov can't evaluate
   name: name
   location: location
   tags: tags

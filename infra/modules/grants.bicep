@@ -1,5 +1,5 @@
-// Built-in roles for data, each at the narrowest sufficient scope. The list is that of `tenantry permissions`; a test
-// compares. The remover and the probe have none.
+// Assignments of built-in roles for data, each at the narrowest sufficient scope. A test compares them with the list
+// that `tenantry permissions` prints. The remover and the probe have no such role.
 param hostPrincipalId string
 param provisionerPrincipalId string
 
@@ -149,7 +149,7 @@ resource provisionerEventGrid 'Microsoft.Authorization/roleAssignments@2022-04-0
   }
 }
 
-// The identity of Event Grid, which writes events here that it could not deliver.
+// The identity of the Event Grid topic, which writes events that could not be delivered into the storage account.
 resource topicUndelivered 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(undelivered.id, topicPrincipalId, roles.blobContributor)
   scope: undelivered
@@ -160,7 +160,7 @@ resource topicUndelivered 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   }
 }
 
-// The identities of signup apps, which only send to the queue of requests.
+// The identities of signup apps, which may only send to the queue of requests.
 resource signupRequests 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for signupPrincipalId in signupPrincipalIds: {
   name: guid(requests.id, signupPrincipalId, roles.sender)
   scope: requests

@@ -1,4 +1,5 @@
-// The hub's side of the peering with a stamp's network.
+// The peering from the function app's network (the hub) to a stamp's network. stamp-network.bicep creates the opposite
+// direction.
 param hubName string
 param stamp string
 param networkId string

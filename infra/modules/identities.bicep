@@ -1,4 +1,5 @@
-// Four identities, so that a leaked token gives only a part of the rights (docs/permissions.md). None has a secret.
+// The four identities of a deployment. They are separate, so that a leaked token gives only a part of the permissions
+// (docs/permissions.md). None of them has a secret.
 param deployment string
 param location string
 param tags object
@@ -17,14 +18,14 @@ resource provisioner 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-3
   tags: tags
 }
 
-@description('Deletes. It has no other rights.')
+@description('Deletes the resources of tenants. It has no other permissions.')
 resource remover 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
   name: 'id-tenantry-${deployment}-remover'
   location: location
   tags: tags
 }
 
-@description('Calls tenants\' services as their own applications. It has no role. Whoever can use it can act as every tenant.')
+@description('Calls tenants\' services as the tenants\' applications, for the isolation check. It has no role. Whoever can use it can act as every tenant.')
 resource probe 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
   name: 'id-tenantry-${deployment}-probe'
   location: location

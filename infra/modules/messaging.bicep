@@ -4,7 +4,7 @@ param location string
 param tags object
 param publicAccess bool
 
-// Private endpoints require the tier Premium; sessions, topics and duplicate detection work in Standard too.
+// Private endpoints require the tier Premium. Sessions, topics and duplicate detection work in the tier Standard too.
 resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   name: name
   location: location
@@ -22,8 +22,8 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   }
 }
 
-// A session per tenant keeps its requests in order. The host renews the lock while a function runs, so the lock itself is
-// short: the messages of a dead host are delivered again soon.
+// A session per tenant keeps the tenant's requests in order. The host renews the lock of a message while a function
+// runs. Therefore the lock can be short, so that the messages of a host that was killed are soon delivered again.
 resource requests 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   parent: namespace
   name: 'tenant-requests'
@@ -38,7 +38,8 @@ resource requests 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   }
 }
 
-// A wake-up that was not received for an hour has been replaced by the sweep. So it expires and is not dead-lettered.
+// If a wake-up is not received within an hour, the sweep has reconciled its tenant. So the wake-up expires and is not
+// dead-lettered.
 resource wakeups 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   parent: namespace
   name: 'tenant-wakeups'
@@ -53,7 +54,7 @@ resource wakeups 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   }
 }
 
-// An event may be published twice, with the same id; the topic drops repeats. Consumers create the subscriptions.
+// tenantry may publish an event twice, with the same id; the topic drops repeats. Subscribers create the subscriptions.
 resource topic 'Microsoft.ServiceBus/namespaces/topics@2024-01-01' = {
   parent: namespace
   name: 'tenant-events'

@@ -1,4 +1,5 @@
-// Log Analytics and Application Insights. Application Insights accepts tokens only; the host sends as its own identity.
+// Log Analytics and Application Insights. Application Insights accepts tokens only; the Functions host sends telemetry
+// with the host's identity.
 param deployment string
 param location string
 param tags object

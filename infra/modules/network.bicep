@@ -1,4 +1,5 @@
-// The function app's network: a subnet that it calls from, and one for the private endpoints of what it calls.
+// The function app's network: one subnet from which the app makes calls, and one for the private endpoints of the
+// services that it calls.
 param name string
 param location string
 param tags object
@@ -6,7 +7,7 @@ param addressPrefix string
 param functionsPrefix string
 param endpointsPrefix string
 
-@description('Whether outbound calls have a fixed address. Azure Resource Manager, Graph and Entra are called over the internet.')
+@description('Whether calls to the internet, to Azure Resource Manager, Graph and Entra, come from a fixed address.')
 param fixedEgress bool
 
 resource egressIp 'Microsoft.Network/publicIPAddresses@2024-03-01' = if (fixedEgress) {
@@ -37,8 +38,9 @@ resource egress 'Microsoft.Network/natGateways@2024-03-01' = if (fixedEgress) {
   }
 }
 
-// Functions are not called through this subnet, but what the plan itself needs in it is not documented. So the group has
-// only Azure's default rules; add your own here.
+// The security group of the subnet from which functions make calls. Nobody calls functions through this subnet, but it
+// is not documented which traffic the plan needs in it. So the group has only Azure's default rules. Add your own rules
+// here.
 resource functionsRules 'Microsoft.Network/networkSecurityGroups@2024-03-01' = {
   name: '${name}-functions'
   location: location
@@ -48,7 +50,8 @@ resource functionsRules 'Microsoft.Network/networkSecurityGroups@2024-03-01' = {
   }
 }
 
-// Private endpoints are called over TLS: HTTP, and AMQP by the host's triggers.
+// The security group of the private endpoints. They are called over TLS only: by HTTP, and by the host's triggers with
+// AMQP.
 resource endpointsRules 'Microsoft.Network/networkSecurityGroups@2024-03-01' = {
   name: '${name}-endpoints'
   location: location
@@ -107,7 +110,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-03-01' = {
           networkSecurityGroup: {
             id: functionsRules.id
           }
-          // Flex Consumption requires this delegation, not that of the older plans.
+          // The plan Flex Consumption requires this delegation. Older plans require another one.
           delegations: [
             {
               name: 'functions'

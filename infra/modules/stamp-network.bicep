@@ -5,7 +5,7 @@ param tags object
 param addressPrefix string
 param hubNetworkId string
 
-// Tenants' services are called over TLS only.
+// The security group of the subnet allows only TLS, over which tenants' services are called.
 resource rules 'Microsoft.Network/networkSecurityGroups@2024-03-01' = {
   name: '${name}-tenants'
   location: location

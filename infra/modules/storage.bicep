@@ -11,8 +11,8 @@ param containers array
 param trustedServices bool
 
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
-  // checkov:skip=CKV_AZURE_35: it is denied unless publicAccess opens it for a trial, which checkov can't evaluate
-  // checkov:skip=CKV_AZURE_206: three zones hold each write; a copy in another region lags, and a state that lacks writes which were sent to Azure can't be used
+  // checkov:skip=CKV_AZURE_35: access is denied unless publicAccess is set for a trial, which checkov can't evaluate
+  // checkov:skip=CKV_AZURE_206: each write is stored in three zones; a copy in another region lags, and a state that lacks the latest requests to Azure would repeat them
   name: name
   location: location
   tags: tags

@@ -1,11 +1,11 @@
-"""A signup app: hands sign-ups to tenantry, hears what became of them, and asks when nothing is heard.
+"""A signup app: sends sign-ups to tenantry, receives events about tenants, and polls if no event arrives.
 
-    python3 signup_app.py serve                                              hear of tenants, on a webhook
-    python3 signup_app.py signup order-1001 northwind "Northwind" dedicated  hand in a sign-up
-    python3 signup_app.py wait northwind                                     ask until it is settled
+    python3 signup_app.py serve                                              receive events on a webhook
+    python3 signup_app.py signup order-1001 northwind "Northwind" dedicated  send a sign-up
+    python3 signup_app.py wait northwind                                     poll until the operation has ended
 
-Settings are environment variables; without any it works with `tenantry local` on this machine, and needs nothing but
-Python's standard library. The page about them is ../README.md.
+Settings are environment variables; ../README.md describes them. Without settings, the app works with `tenantry local`
+on the same machine and needs only Python's standard library.
 """
 
 import json
@@ -23,11 +23,11 @@ SETTLED = {"active", "suspended", "waiting", "failed", "deleted"}
 
 
 class NotTaken(Exception):
-    """Nobody knows whether the request arrived. It may be sent again as it is: its id makes the repeat the same."""
+    """It is unknown whether the request arrived. The app can send it again: its id makes it the same request."""
 
 
 class Refused(Exception):
-    """tenantry has refused the request, for good: what it says about each fault."""
+    """tenantry has refused the request permanently. `faults` has a line for each fault."""
 
     def __init__(self, answer: dict[str, Any]):
         super().__init__(answer.get("code", "refused"))
@@ -37,7 +37,7 @@ class Refused(Exception):
 
 
 def new_signup(order: str, tenant: str, display_name: str, tier: str) -> dict[str, Any]:
-    """The request. The order's number is its id, so an order that is sent twice is one sign-up."""
+    """Returns a sign-up request. The order's number is its id, so an order that is sent twice is one sign-up."""
     return {
         "schema": "tenantry.request/1",
         "requestId": order,
@@ -48,7 +48,8 @@ def new_signup(order: str, tenant: str, display_name: str, tier: str) -> dict[st
 
 
 def queue_message(request: dict[str, Any]):
-    """The request as a message: requests of a tenant keep their order, and the broker drops a repeat at once."""
+    """Returns the request as a message. The session keeps a tenant's requests in order; the message id lets the broker
+    drop repeats."""
     from azure.servicebus import ServiceBusMessage
 
     return ServiceBusMessage(
@@ -60,8 +61,8 @@ def queue_message(request: dict[str, Any]):
 
 
 def queue_client():
-    """Service Bus with the identity of this app, which has the role Azure Service Bus Data Sender on the queue; or
-    Microsoft's emulator, which knows no identities. None if there is neither."""
+    """Returns a client of Service Bus, with the identity of this app, which has the role Azure Service Bus Data Sender
+    on the queue; or a client of Microsoft's emulator, which has no identities; or None if neither is configured."""
     if namespace := os.environ.get("SERVICEBUS_NAMESPACE"):
         from azure.identity import DefaultAzureCredential
         from azure.servicebus import ServiceBusClient
@@ -103,7 +104,7 @@ def call_tenantry(method: str, path: str, body: dict[str, Any] | None = None) ->
 
 
 def sign_up(order: str, tenant: str, display_name: str, tier: str) -> None:
-    """Sends a sign-up: to the queue if there is one, where events report the result; else over HTTP, with an answer."""
+    """Sends a sign-up: to the queue if one is configured, and then events report the result; otherwise over HTTP."""
     request = new_signup(order, tenant, display_name, tier)
     if client := queue_client():
         send_to_queue(request, client)
@@ -114,7 +115,7 @@ def sign_up(order: str, tenant: str, display_name: str, tier: str) -> None:
 
 
 def wait_for(tenant: str) -> None:
-    """Asks until the tenant is settled. For when events don't come: they are quicker, and cheaper for both sides."""
+    """Polls until the tenant's operation has ended. Use it only if no event arrives: events are faster and cheaper."""
     pause = 0.5
     while True:
         try:

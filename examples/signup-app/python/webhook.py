@@ -1,4 +1,4 @@
-"""The webhook of an Event Grid subscription: what it hears of tenants is noted in a file before it is answered."""
+"""The webhook of an Event Grid subscription: it saves each event in a file before it answers."""
 
 import hmac
 import ipaddress
@@ -16,7 +16,7 @@ VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
 
 
 class BadSetting(Exception):
-    """A setting with which this must not be served."""
+    """A setting with which the webhook must not start."""
 
 
 class NotEvents(Exception):
@@ -24,7 +24,7 @@ class NotEvents(Exception):
 
 
 class Notes:
-    """What was heard, in one SQLite file: each event once, and of each tenant what its newest event says."""
+    """The received events, in one SQLite file: each event once, and for each tenant the content of its newest event."""
 
     def __init__(self, path: str):
         self._lock = threading.Lock()
@@ -48,12 +48,12 @@ class Notes:
         kind = event["type"].removeprefix("io.tenantry.").removesuffix(".v1")
         data = event.get("data") if isinstance(event.get("data"), dict) else {}
         if kind in ("tenant.request.rejected", "message.rejected"):
-            # Of no tenant's sequence: the order is refused, the tenant, if there is one, is as it was.
+            # A refusal is not part of a tenant's sequence: the tenant, if there is one, is unchanged.
             faults = "; ".join(f"{fault['pointer']} {fault['message']}" for fault in data.get("reasons", []))
             return [f"refused: {event.get('correlationid')} {data.get('code')}: {faults}"]
         status, sequence = data.get("status"), event.get("sequence")
         if not isinstance(status, str) or not isinstance(sequence, str):
-            # A type that came into being later than this program.
+            # The type of the event is newer than this program.
             return [f"noted: {kind}"]
         outputs = data.get("outputs") if isinstance(data.get("outputs"), dict) else {}
         endpoint = outputs.get("endpointUrl")
@@ -70,13 +70,13 @@ class Notes:
         if isinstance(data.get("error"), dict):
             lines[0] += f": {data['error'].get('message')} Next: {data['error'].get('nextAction')}"
         if kind == "tenant.provision.succeeded":
-            # What a customer gets once: here a line, in earnest a mail that is sent from what is noted.
+            # The customer is informed once: here by a line, in production by a mail that is sent from the saved events.
             lines.append(f"welcome {event.get('tenantid')}: {endpoint}")
         return lines
 
 
 def events_in(body: bytes) -> list[dict[str, Any]]:
-    """One event or a batch. Members that are not known here are left alone."""
+    """Returns the events of a body with one event or a batch. Unknown members are ignored."""
     try:
         parsed = json.loads(body)
     except ValueError as error:
@@ -90,7 +90,7 @@ def events_in(body: bytes) -> list[dict[str, Any]]:
 
 
 def validation_code(body: bytes) -> str | None:
-    """The code of the other schema's handshake: one event in an array, to be answered with its code."""
+    """Returns the validation code, if the body is the handshake of Event Grid's own schema: an array with one event."""
     try:
         match json.loads(body):
             case [{"eventType": kind, "data": {"validationCode": str(code)}}] if kind == VALIDATION:
@@ -106,7 +106,7 @@ class Webhook(BaseHTTPRequestHandler):
     origin: str
 
     def do_OPTIONS(self) -> None:
-        """May events be sent? The handshake of CloudEvents; yes to the one expected sender, never to `*`."""
+        """The handshake of CloudEvents: allows the one expected origin to send events, never `*`."""
         if not self._has_key():
             self._answer(401)
         elif self.headers.get("WebHook-Request-Origin") != self.origin:
@@ -117,11 +117,11 @@ class Webhook(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
         if not length.isdigit() or int(length) > MOST_BYTES:
-            # What is not read ends the connection.
+            # The body was not read, so the connection can't be used for a further request.
             self.close_connection = True
             return self._answer(413 if length.isdigit() else 411)
         body = self.rfile.read(int(length))
-        # The handshake proves nothing about who sends; the key in the address does.
+        # The handshake does not authenticate the sender; the key in the address does.
         if not self._has_key():
             return self._answer(401)
         if code := validation_code(body):
@@ -140,7 +140,7 @@ class Webhook(BaseHTTPRequestHandler):
     def _has_key(self) -> bool:
         url = urlsplit(self.path)
         given = parse_qs(url.query).get("code", [""])[0].encode()
-        # Two keys may be good at once, the old one and the new one.
+        # During a rotation two keys are valid, the old one and the new one.
         known = not self.keys or any([hmac.compare_digest(given, key.encode()) for key in self.keys])
         return known and url.path == "/events"
 
@@ -155,11 +155,11 @@ class Webhook(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: Any) -> None:
-        """Nothing: a line per request would have the key in it."""
+        """Logs nothing, because a line per request would contain the key."""
 
 
 def serve(settings: Mapping[str, str]) -> None:
-    """Serves until it is stopped."""
+    """Runs the webhook until the process is stopped."""
     host, _, port = settings.get("WEBHOOK_LISTEN", "127.0.0.1:8090").rpartition(":")
     Webhook.keys = [key for key in settings.get("WEBHOOK_KEY", "").split(",") if key]
     Webhook.origin = settings.get("WEBHOOK_ORIGIN", "eventgrid.azure.net")

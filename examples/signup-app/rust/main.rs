@@ -1,13 +1,13 @@
-//! A signup app: sends sign-ups to tenantry, receives events about tenants, and polls where no event comes.
+//! A signup app: sends sign-ups to tenantry, receives events about tenants, and polls if no event arrives.
 //!
 //! ```text
-//! signup-app serve                                              hear of tenants, on a webhook
-//! signup-app signup order-1001 northwind "Northwind" dedicated  hand in a sign-up
-//! signup-app wait northwind                                     ask until it is settled
+//! signup-app serve                                              receive events on a webhook
+//! signup-app signup order-1001 northwind "Northwind" dedicated  send a sign-up
+//! signup-app wait northwind                                     poll until the operation has ended
 //! ```
 //!
-//! Settings are environment variables; without any it works with `tenantry local` on this machine. The page about them
-//! is ../README.md. Nothing of tenantry's own code is used.
+//! Settings are environment variables; ../README.md describes them. Without settings, the app works with
+//! `tenantry local` on the same machine. It uses none of tenantry's code.
 
 #![expect(
     clippy::print_stdout,
@@ -29,9 +29,9 @@ const SETTLED: [&str; 5] = ["active", "suspended", "waiting", "failed", "deleted
 
 /// Why a command failed.
 enum Problem {
-    /// tenantry has refused the request permanently: its answer, with a code and all faults.
+    /// tenantry has refused the request permanently. Holds tenantry's answer, with a code and all faults.
     Refused(Value),
-    /// It is unknown whether the request arrived. It can be sent again unchanged: its id makes the repeat the same
+    /// It is unknown whether the request arrived. The app can send it again unchanged: its id makes it the same
     /// request.
     NotTaken(String),
     /// A setting or a command is invalid.
@@ -64,7 +64,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Sends a sign-up: to the queue if there is one, with the result in events; else over HTTP, with an answer.
+/// Sends a sign-up: to the queue if one is configured, and then events report the result; otherwise over HTTP.
 async fn sign_up(order: &str, tenant: &str, display_name: &str, tier: &str) -> Result<(), Problem> {
     // The order's number is the request's id, so an order that is sent twice is one sign-up.
     let request = json!({
@@ -85,7 +85,7 @@ async fn sign_up(order: &str, tenant: &str, display_name: &str, tier: &str) -> R
     Ok(())
 }
 
-/// Polls until the tenant is settled. For when events don't come: they are faster, and cheaper for both sides.
+/// Polls until the tenant's operation has ended. Use it only if no event arrives: events are faster and cheaper.
 async fn wait_for(tenant: &str) -> Result<(), Problem> {
     let mut pause = Duration::from_millis(500);
     loop {
@@ -133,7 +133,7 @@ fn client() -> Result<Client, Problem> {
     client.map_err(|error| Problem::Unusable(format!("there is no HTTP client: {error}")))
 }
 
-/// A setting that is not empty.
+/// The value of a setting; `None` if it is absent or empty.
 fn setting(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -1,6 +1,6 @@
 //! Sends a request to the Service Bus queue.
 //!
-//! Over Service Bus' REST interface: Microsoft has not published a Service Bus crate for Rust that is still maintained.
+//! It uses Service Bus' REST interface, because no Service Bus crate of Microsoft is maintained at present.
 
 use reqwest::{Client, StatusCode, Url};
 use serde_json::{Value, json};
@@ -11,9 +11,9 @@ const QUEUE: &str = "tenant-requests";
 
 /// Sends with the identity of this app, which has the role Azure Service Bus Data Sender on the queue.
 pub(super) async fn send(client: &Client, namespace: &str, request: &Value) -> Result<(), Problem> {
-    // Requests of a tenant keep their order, and the broker drops a repeat at once.
+    // The session keeps a tenant's requests in order; the message id lets the broker drop repeats.
     let properties = json!({"SessionId": request["tenantId"], "MessageId": request["requestId"]});
-    // With a scheme it is the address of a compatible service, such as the one in `tenantry local`.
+    // A value with a scheme is the address of a compatible service, such as the one in `tenantry local`.
     let base = if namespace.contains("://") { namespace.to_owned() } else { format!("https://{namespace}") };
     let token = token(client).await?;
     let answer = client
@@ -30,8 +30,8 @@ pub(super) async fn send(client: &Client, namespace: &str, request: &Value) -> R
     }
 }
 
-/// A token of the managed identity, from the endpoint of App Service, Functions and Container Apps. The crate
-/// `azure_identity` has this (`ManagedIdentityCredential`) and other sources, with a cache for apps that send often.
+/// Gets a token of the managed identity from the endpoint that App Service, Functions and Container Apps provide. For
+/// an app that sends often, use the crate `azure_identity` (`ManagedIdentityCredential`), which caches tokens.
 async fn token(client: &Client) -> Result<String, Problem> {
     let (Some(endpoint), Some(secret)) = (setting("IDENTITY_ENDPOINT"), setting("IDENTITY_HEADER")) else {
         return Err(Problem::Unusable(

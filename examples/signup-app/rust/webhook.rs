@@ -1,4 +1,4 @@
-//! The webhook of an Event Grid subscription: events are saved in a file before they are answered.
+//! The webhook of an Event Grid subscription: it saves each event in a file before it answers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,12 +25,12 @@ use super::{Problem, setting, text};
 const MOST_BYTES: usize = 1 << 20;
 const VALIDATION: &str = "Microsoft.EventGrid.SubscriptionValidationEvent";
 
-/// The received events, one a line: each event once, and of each tenant the content of its newest event.
+/// The received events, one a line in a file: each event once, and for each tenant the content of its newest event.
 struct Notes {
     file: File,
-    /// Source and id: an id is unique within its source.
+    /// Source and id of each received event: an id is unique only within its source.
     seen: BTreeSet<(String, String)>,
-    /// By source.
+    /// The state of each tenant, by the source of its events.
     tenants: BTreeMap<String, Tenant>,
 }
 
@@ -44,7 +44,7 @@ impl Notes {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        // A line that a crash has cut off was never answered, so the event is delivered again.
+        // An event whose line a crash has cut off was never answered, so Event Grid delivers it again.
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         file.set_len(whole as u64)?;
         file.seek(SeekFrom::End(0))?;
@@ -65,7 +65,7 @@ impl Notes {
         let length = self.file.metadata()?.len();
         let noted = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
         if let Err(error) = noted {
-            // Half a line would corrupt the next one.
+            // An incomplete line would corrupt the next one.
             self.file.set_len(length)?;
             self.file.seek(SeekFrom::End(0))?;
             return Err(error);
@@ -81,7 +81,7 @@ impl Notes {
         let kind = text(event, "/type").trim_start_matches("io.tenantry.").trim_end_matches(".v1");
         let data = &event["data"];
         if matches!(kind, "tenant.request.rejected" | "message.rejected") {
-            // Not part of a tenant's sequence: the order is refused, and the tenant, if there is one, is unchanged.
+            // A refusal is not part of a tenant's sequence: the tenant, if there is one, is unchanged.
             let faults = data["reasons"].as_array().into_iter().flatten();
             let faults: Vec<String> = faults
                 .map(|fault| format!("{} {}", text(fault, "/pointer"), text(fault, "/message")))
@@ -91,7 +91,7 @@ impl Notes {
         }
         let (status, sequence) = (text(data, "/status"), text(event, "/sequence"));
         if status.is_empty() || sequence.is_empty() {
-            // A type that is newer than this program.
+            // The type of the event is newer than this program.
             return vec![format!("noted: {kind}")];
         }
         let before = self.tenants.get(text(event, "/source"));
@@ -107,7 +107,7 @@ impl Notes {
         };
         let mut lines = vec![format!("{tenant} is {status}{next}")];
         if kind == "tenant.provision.succeeded" {
-            // What a customer gets once: a line here, in production a mail that is sent from the saved events.
+            // The customer is informed once: here by a line, in production by a mail sent from the saved events.
             lines.push(format!("welcome {tenant}: {endpoint}"));
         }
         let newest = Tenant { sequence: sequence.to_owned(), endpoint };
@@ -120,7 +120,7 @@ fn key(event: &Value) -> (String, String) {
     (text(event, "/source").to_owned(), text(event, "/id").to_owned())
 }
 
-/// One event or a batch, or why it is neither. Unknown members are ignored.
+/// Returns the events of a body with one event or a batch, or why it has neither. Unknown members are ignored.
 fn events_in(parsed: Value) -> Result<Vec<Value>, &'static str> {
     let events = if let Value::Array(events) = parsed { events } else { vec![parsed] };
     let is_event = |event: &Value| {
@@ -137,7 +137,7 @@ struct Webhook {
 }
 
 impl Webhook {
-    /// Whether the key in the address is valid. Two can be valid at once, the old one and the new one.
+    /// Whether the key in the address is valid. During a rotation two keys are valid, the old one and the new one.
     fn has_key(&self, uri: &Uri) -> bool {
         let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
         let code = pairs.filter(|(name, _)| *name == "code").map(|(_, code)| code).next().unwrap_or_default();
@@ -147,7 +147,7 @@ impl Webhook {
     }
 }
 
-/// Whether events may be sent: the handshake of CloudEvents. Yes to the one expected sender, never to `*`.
+/// The handshake of CloudEvents: allows the one expected origin to send events, never `*`.
 async fn handshake(State(webhook): State<Arc<Webhook>>, uri: Uri, headers: HeaderMap) -> Response {
     if !webhook.has_key(&uri) {
         return StatusCode::UNAUTHORIZED.into_response();
@@ -173,7 +173,7 @@ async fn deliver(State(webhook): State<Arc<Webhook>>, uri: Uri, body: Bytes) -> 
         Ok(parsed) => parsed,
         Err(error) => return bad(format!("no JSON: {error}")),
     };
-    // The other schema's handshake: one event in an array, to be answered with its code.
+    // The handshake of Event Grid's own schema is an array with one event. The answer repeats the event's code.
     if text(&parsed, "/0/eventType") == VALIDATION {
         let code = text(&parsed, "/0/data/validationCode");
         return Json(json!({"validationResponse": code})).into_response();
@@ -195,7 +195,7 @@ async fn deliver(State(webhook): State<Arc<Webhook>>, uri: Uri, body: Bytes) -> 
     }
 }
 
-/// Serves until it is stopped.
+/// Runs the webhook until the process is stopped.
 pub(super) async fn serve() -> Result<(), Problem> {
     let unusable = |why: String| Problem::Unusable(why);
     let listen = setting("WEBHOOK_LISTEN").unwrap_or_else(|| "127.0.0.1:8090".to_owned());

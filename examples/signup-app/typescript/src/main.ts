@@ -1,12 +1,12 @@
 /**
- * A signup app: hands sign-ups to tenantry, hears what became of them, and asks when nothing is heard.
+ * A signup app: sends sign-ups to tenantry, receives events about tenants, and polls if no event arrives.
  *
- *     node dist/main.js serve                                              hear of tenants, on a webhook
- *     node dist/main.js signup order-1001 northwind "Northwind" dedicated  hand in a sign-up
- *     node dist/main.js wait northwind                                     ask until it is settled
+ *     node dist/main.js serve                                              receive events on a webhook
+ *     node dist/main.js signup order-1001 northwind "Northwind" dedicated  send a sign-up
+ *     node dist/main.js wait northwind                                     poll until the operation has ended
  *
- * Settings are environment variables; without any it works with `tenantry local` on this machine. The page about them
- * is ../../README.md.
+ * Settings are environment variables; ../../README.md describes them. Without settings, the app works with
+ * `tenantry local` on the same machine.
  */
 import { setTimeout as pause } from "node:timers/promises";
 
@@ -31,7 +31,7 @@ interface Fault {
   message: string;
 }
 
-/** What tenantry answers to a request; a refusal has a code and all its faults. */
+/** The answer of tenantry to a request. A refusal has a code and all its faults. */
 interface Answer {
   decision: "accepted" | "rejected" | "planned";
   tenantId?: string;
@@ -45,14 +45,14 @@ interface Tenant {
   outputs?: { endpointUrl?: string };
 }
 
-/** tenantry has refused the request, for good. */
+/** tenantry has refused the request permanently. */
 class Refused extends Error {
   constructor(readonly answer: Answer) {
     super(`refused: ${answer.code ?? "no code"}`);
   }
 }
 
-/** The order's number is the request's id, so an order that is sent twice is one sign-up. */
+/** Returns a sign-up request. The order's number is its id, so an order that is sent twice is one sign-up. */
 function newSignup(order: string, tenantId: string, displayName: string, tier: string): SignupRequest {
   return { schema: "tenantry.request/1", requestId: order, action: "signup", tenantId, spec: { displayName, tier } };
 }
@@ -76,7 +76,7 @@ async function callTenantry<T>(method: string, path: string, body?: unknown): Pr
   return (await answer.json()) as T;
 }
 
-/** Sends a sign-up: to the queue if there is one, where events report the result; else over HTTP, with an answer. */
+/** Sends a sign-up: to the queue if one is configured, and then events report the result; otherwise over HTTP. */
 async function signUp(order: string, tenantId: string, displayName: string, tier: string): Promise<void> {
   const request = newSignup(order, tenantId, displayName, tier);
   const client = await queueClient(process.env);
@@ -89,7 +89,7 @@ async function signUp(order: string, tenantId: string, displayName: string, tier
   }
 }
 
-/** Asks until the tenant is settled. For when events don't come: they are quicker, and cheaper for both sides. */
+/** Polls until the tenant's operation has ended. Use it only if no event arrives: events are faster and cheaper. */
 async function waitFor(tenantId: string): Promise<void> {
   for (let seconds = 0.5; ; seconds = Math.min(seconds * 2, 30)) {
     try {

@@ -1,14 +1,17 @@
-/** Handing a request to the Service Bus queue. */
+/** Sends a request to the Service Bus queue. */
 import type { ServiceBusClient, ServiceBusMessage } from "@azure/service-bus";
 
 import type { SignupRequest } from "./main.js";
 
 const QUEUE = "tenant-requests";
 
-/** Nobody knows whether the request arrived. It may be sent again as it is: its id makes the repeat the same. */
+/** It is unknown whether the request arrived. The app can send it again unchanged: its id makes it the same request. */
 export class NotTaken extends Error {}
 
-/** The request as a message: requests of a tenant keep their order, and the broker drops a repeat at once. */
+/**
+ * Returns the request as a message. The session keeps a tenant's requests in order; the message id lets the broker drop
+ * repeats.
+ */
 function queueMessage(request: SignupRequest): ServiceBusMessage {
   return {
     body: request,
@@ -19,13 +22,13 @@ function queueMessage(request: SignupRequest): ServiceBusMessage {
 }
 
 /**
- * Service Bus with the identity of this app, which has the role Azure Service Bus Data Sender on the queue; or Microsoft's
- * emulator, which knows no identities. Nothing if there is neither.
+ * Returns a client of Service Bus, with the identity of this app, which has the role Azure Service Bus Data Sender on
+ * the queue; or a client of Microsoft's emulator, which has no identities; or `undefined` if neither is configured.
  */
 export async function queueClient(settings: NodeJS.ProcessEnv): Promise<ServiceBusClient | undefined> {
   const { SERVICEBUS_NAMESPACE: namespace, SERVICEBUS_EMULATOR: emulator } = settings;
   if (!namespace && !emulator) return undefined;
-  // Only here, so that nothing of Azure is loaded on a laptop.
+  // Imported here, so that a laptop without these settings does not load Azure's packages.
   const { ServiceBusClient } = await import("@azure/service-bus");
   if (!namespace) return new ServiceBusClient(emulator!);
   const { DefaultAzureCredential } = await import("@azure/identity");

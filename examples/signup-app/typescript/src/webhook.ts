@@ -1,4 +1,4 @@
-/** The webhook of an Event Grid subscription: what it hears of tenants is noted in a file before it is answered. */
+/** The webhook of an Event Grid subscription: it saves each event in a file before it answers. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import {
   appendFileSync,
@@ -16,13 +16,13 @@ import { BlockList, isIPv4 } from "node:net";
 const MOST_BYTES = 1 << 20;
 const VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent";
 
-/** A setting with which this must not be served. */
+/** A setting with which the webhook must not start. */
 export class BadSetting extends Error {}
 
 /** The body is neither a CloudEvent 1.0 nor a batch of them. */
 class NotEvents extends Error {}
 
-/** A CloudEvent 1.0, with the extensions of tenantry that are used here. Others are left alone. */
+/** A CloudEvent 1.0, with the extensions of tenantry that this app uses. Other attributes are ignored. */
 export interface CloudEvent {
   specversion: "1.0";
   id: string;
@@ -46,7 +46,7 @@ interface Tenant {
   endpoint?: string | undefined;
 }
 
-/** What was heard, one event a line: each event once, and of each tenant what its newest event says. */
+/** The received events, one a line in a file: each event once, and for each tenant the content of its newest event. */
 export class Notes {
   readonly tenants = new Map<string, Tenant>();
   private readonly seen = new Set<string>();
@@ -55,7 +55,7 @@ export class Notes {
   constructor(path: string) {
     if (existsSync(path)) {
       const bytes = readFileSync(path);
-      // A line that a crash has cut off was never answered, so it comes again.
+      // An event whose line a crash has cut off was never answered, so Event Grid delivers it again.
       const whole = bytes.lastIndexOf("\n") + 1;
       truncateSync(path, whole);
       const lines = bytes.toString("utf8", 0, whole).split("\n").filter(Boolean);
@@ -72,7 +72,7 @@ export class Notes {
       appendFileSync(this.file, news.map((event) => JSON.stringify(event) + "\n").join(""));
       fsyncSync(this.file);
     } catch (error) {
-      // Half a line would spoil the next one.
+      // An incomplete line would corrupt the next one.
       ftruncateSync(this.file, length);
       throw error;
     }
@@ -85,11 +85,11 @@ export class Notes {
     const kind = event.type.replace(/^io\.tenantry\./, "").replace(/\.v1$/, "");
     const { status, outputs, error, code, reasons } = event.data ?? {};
     if (kind === "tenant.request.rejected" || kind === "message.rejected") {
-      // Of no tenant's sequence: the order is refused, the tenant, if there is one, is as it was.
+      // A refusal is not part of a tenant's sequence: the tenant, if there is one, is unchanged.
       const faults = (reasons ?? []).map((fault) => `${fault.pointer} ${fault.message}`).join("; ");
       return [`refused: ${event.correlationid} ${code}: ${faults}`];
     }
-    // A type that came into being later than this program.
+    // The type of the event is newer than this program.
     if (typeof status !== "string" || typeof event.sequence !== "string") return [`noted: ${kind}`];
     const before = this.tenants.get(event.source);
     if (before && before.sequence >= event.sequence) return [`late: ${event.id} ${kind}`];
@@ -97,18 +97,18 @@ export class Notes {
     this.tenants.set(event.source, { sequence: event.sequence, status, endpoint });
     const next = error ? `: ${error.message} Next: ${error.nextAction}` : "";
     const lines = [`${event.tenantid} is ${status}${next}`];
-    // What a customer gets once: here a line, in earnest a mail that is sent from what is noted.
+    // The customer is informed once: here by a line, in production by a mail that is sent from the saved events.
     if (kind === "tenant.provision.succeeded") lines.push(`welcome ${event.tenantid}: ${endpoint}`);
     return lines;
   }
 }
 
-/** An id is unique within its source. */
+/** The key of an event: its id is unique only within its source. */
 function keyOf(event: CloudEvent): string {
   return JSON.stringify([event.source, event.id]);
 }
 
-/** One event or a batch. Members that are not known here are left alone. */
+/** Returns the events of a body with one event or a batch. Unknown members are ignored. */
 function eventsIn(parsed: unknown): CloudEvent[] {
   const events = (Array.isArray(parsed) ? parsed : [parsed]) as Partial<CloudEvent>[];
   const isEvent = (event: Partial<CloudEvent> | null) =>
@@ -118,7 +118,7 @@ function eventsIn(parsed: unknown): CloudEvent[] {
   return events as CloudEvent[];
 }
 
-/** The code of the other schema's handshake: one event in an array, to be answered with its code. */
+/** Returns the validation code, if the body is the handshake of Event Grid's own schema: an array with one event. */
 function validationCode(parsed: unknown): string | undefined {
   const first = (Array.isArray(parsed) ? parsed[0] : undefined) as
     | { eventType?: string; data?: { validationCode?: string } }
@@ -126,7 +126,7 @@ function validationCode(parsed: unknown): string | undefined {
   return first?.eventType === VALIDATION ? first.data?.validationCode : undefined;
 }
 
-/** At most so much of a body; nothing if it is longer. */
+/** Reads a body; returns `undefined` if it is longer than `MOST_BYTES`. */
 async function read(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -146,7 +146,7 @@ function parse(body: string): unknown {
   }
 }
 
-/** Whether the key in the address is one of ours. Two may be good at once, the old one and the new one. */
+/** Whether the key in the address is valid. During a rotation two keys are valid, the old one and the new one. */
 function hasKey(url: URL, keys: string[]): boolean {
   const digest = (text: string) => createHash("sha256").update(text).digest();
   const given = digest(url.searchParams.get("code") ?? "");
@@ -159,7 +159,7 @@ function answer(response: ServerResponse, status: number, body?: unknown): void 
   response.end(body === undefined ? "" : JSON.stringify(body));
 }
 
-/** Serves until it is stopped. */
+/** Runs the webhook until the process is stopped. */
 export async function serve(settings: NodeJS.ProcessEnv): Promise<void> {
   const [host, port] = (settings.WEBHOOK_LISTEN ?? "127.0.0.1:8090").split(":");
   const keys = (settings.WEBHOOK_KEY ?? "").split(",").filter(Boolean);
@@ -176,10 +176,10 @@ export async function serve(settings: NodeJS.ProcessEnv): Promise<void> {
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", "http://webhook");
-    // The handshake proves nothing about who sends; the key in the address does.
+    // The handshake does not authenticate the sender; the key in the address does.
     if (url.pathname !== "/events" || !hasKey(url, keys)) return answer(response, 401);
     if (request.method === "OPTIONS") {
-      // May events be sent? The handshake of CloudEvents; yes to the one expected sender, never to `*`.
+      // The handshake of CloudEvents: allows the one expected origin to send events, never `*`.
       if (request.headers["webhook-request-origin"] !== origin) return answer(response, 403);
       response.setHeader("WebHook-Allowed-Origin", origin);
       response.setHeader("WebHook-Allowed-Rate", "120");
