@@ -184,8 +184,7 @@ pub enum Due {
 pub trait StateStore: Send + Sync {
     /// Reads a tenant's document; `None` if there is none, [`StoreError::Unreadable`] if this version can't read it.
     fn load<'a>(&'a self, id: &'a TenantId) -> BoxFuture<'a, Result<Option<Stored<Tenant>>, StoreError>>;
-    /// Saves a tenant's document; returns its new version. `seen` is the version that was read, `None` if there was
-    /// none.
+    /// Saves a tenant's document; returns its new version. `seen` is the version that was read; `None` without one.
     fn save<'a>(
         &'a self,
         tenant: &'a Tenant,
@@ -213,8 +212,8 @@ pub trait StateStore: Send + Sync {
     /// Saves the text of a blueprint under its digest (`sha256:<hex>`), once for all tenants. An existing text is kept,
     /// so repeats and races are harmless. Texts are never deleted; there is one per version of a blueprint.
     fn keep_blueprint<'a>(&'a self, digest: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
-    /// Lists up to `limit` tenants and request records that are due at or before `now`, the longest overdue first. The
-    /// cost is proportional to how many are due. An unreadable row is due at the instant that was saved with it.
+    /// Lists up to `limit` tenants and request records that are due at or before `now`, the longest overdue first. An
+    /// unreadable row is due at the instant that was saved with it.
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Due>, StoreError>>;
     /// Appends rows to tenants' histories; a row that exists already is kept unchanged.
     fn append<'a>(&'a self, rows: &'a [HistoryRow]) -> BoxFuture<'a, Result<(), StoreError>>;

@@ -37,7 +37,7 @@ pub(crate) fn run(url: &str) -> Outcome<()> {
         }
         line(json!({
             "perSecond": TENANTS as f64 / begun.elapsed().as_secs_f64(),
-            "cpuSeconds": measure::cpu_seconds(),
+            "cpuSeconds": measure::cpu_seconds("self"),
             "peakMiB": measure::memory_mib("self", "VmHWM"),
         }));
         Ok(())

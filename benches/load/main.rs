@@ -5,7 +5,7 @@
 //!
 //! - `cold`: from the start of `tenantry serve` to its first answer, and its memory when idle.
 //! - `load`: 1000 synthetic tenants through the library, against a stub that answers at once.
-//! - `many`: 100 tenants at once through `tenantry local`.
+//! - `many`: 100, 1000 and 3000 tenants at once through `tenantry local`.
 //! - `verdicts`: time and memory to judge bad and good inputs.
 //! - `verify`: the isolation check over 1000, 10,000 and 50,000 tenants in memory.
 

@@ -33,9 +33,10 @@ pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
     values.get(at).copied().unwrap_or(f64::NAN)
 }
 
-/// Processor time of this process so far, user and system, in seconds; NaN if /proc does not have it.
-pub(crate) fn cpu_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+/// Processor time of a process so far, user and system, in seconds; NaN if /proc does not have it. `self` is this
+/// process.
+pub(crate) fn cpu_seconds(process: &str) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // The name in parentheses may contain blanks; utime and stime are the 12th and 13th field after it.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(f64::NAN);

@@ -61,6 +61,14 @@ pub fn read(body: &[u8], deployment: &str) -> Result<Request, Vec<Fault>> {
     validate::request(&opened, deployment, &Channel::Queue)
 }
 
+/// Where the answer to a message is recorded: its record's key, and for a readable request the digest of its content,
+/// which distinguishes a repeat from another request with the same id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    key: String,
+    digest: Option<String>,
+}
+
 /// Takes messages in. A process has one intake, which all functions share.
 pub struct Intake {
     ports: Ports,
@@ -127,24 +135,29 @@ impl Intake {
         }
     }
 
+    /// Where the answer to a message of the queue is recorded once it is taken in.
+    pub fn lookup(&self, body: &[u8]) -> Lookup {
+        let read = envelope::open(body).ok().and_then(|data| {
+            let request = validate::request(&data, &self.deployment, &Channel::Queue).ok()?;
+            let digest = digest(&request, &data.body);
+            Some((self.request_key(&request.channel, &request.request_id), digest))
+        });
+        match read {
+            Some((key, digest)) => Lookup { key, digest: Some(digest) },
+            None => Lookup { key: self.message_key(&sha256_hex(body)), digest: None },
+        }
+    }
+
     /// Returns the answer that a message of the request queue got; `None` if it was not taken in or has no answer yet.
     /// Changes nothing.
     ///
     /// # Errors
     /// [`StoreError`] when the state can't be read.
-    pub async fn answer_to(&self, body: &[u8]) -> Result<Option<RequestAnswer>, StoreError> {
-        let read = envelope::open(body).ok().and_then(|data| {
-            let request = validate::request(&data, &self.deployment, &Channel::Queue).ok()?;
-            let digest = digest(&request, &data.body);
-            Some((request, digest))
-        });
-        let key = match &read {
-            Some((request, _)) => self.request_key(&request.channel, &request.request_id),
-            None => self.message_key(&sha256_hex(body)),
-        };
-        let Some(mut record) = self.ports.store.request(&key).await? else { return Ok(None) };
-        if let Some((_, digest)) = read.filter(|(_, digest)| *digest != record.value.body_sha256) {
-            let Some(conflict) = self.ports.store.request(&conflict_key(&key, &digest)).await? else {
+    pub async fn answer_to(&self, lookup: &Lookup) -> Result<Option<RequestAnswer>, StoreError> {
+        let Lookup { key, digest } = lookup;
+        let Some(mut record) = self.ports.store.request(key).await? else { return Ok(None) };
+        if let Some(digest) = digest.as_ref().filter(|digest| **digest != record.value.body_sha256) {
+            let Some(conflict) = self.ports.store.request(&conflict_key(key, digest)).await? else {
                 return Ok(None);
             };
             record = conflict;

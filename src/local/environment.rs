@@ -22,7 +22,7 @@ use tenantry_core::{
     blueprint::Blueprint,
     drift::DriftClass,
     engine,
-    tenant::{Action, Goal, Status, Tenant},
+    tenant::{Action, Goal, Tenant},
     time::saturating_add,
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -31,7 +31,7 @@ use super::{
     clock::SteadyClock,
     folder::{Folder, FolderError},
     host::{AppError, AppFiles, EmbeddedHost, Handler, HostError, HostSettings},
-    pair::{self, Misfit, Shown},
+    pair::{self, Contents, Marks, Misfit},
     probe::prober,
     scheduler::QueueScheduler,
     state::LocalState,
@@ -43,7 +43,7 @@ use crate::{
     host::{bind, serve},
     intake::Catalogue,
     local::access,
-    ports::{Clock as _, Listed, Ports, StateStore as _, StoreError, Transport},
+    ports::{Clock as _, Listed, Ports, StoreError, Transport},
     reconciler::Settings,
     telemetry::fresh,
 };
@@ -118,6 +118,8 @@ pub enum LocalError {
 pub struct LocalEnvironment {
     /// The interfaces to everything outside.
     pub ports: Ports,
+    /// The state, of which [`Self::ports`] knows only the interface.
+    pub state: LocalState,
     /// The queues.
     pub queue: Queue,
     /// The simulated Azure.
@@ -197,9 +199,11 @@ impl LocalEnvironment {
         if let Some(held) = fitted.adopt {
             adopt(&app, &fitted.mark, &held).await?;
         }
-        let marker = AbortOnDrop(tokio::spawn(keep_marked(state, cloud.clone(), fitted.mark, clock.clone())));
+        let marker =
+            AbortOnDrop(tokio::spawn(keep_marked(state.clone(), cloud.clone(), fitted.mark, clock.clone())));
         Ok(Self {
             ports,
+            state,
             queue,
             cloud,
             app,
@@ -253,25 +257,17 @@ struct Fitted {
 /// Compares the marks of the state file and of the simulated Azure's file, and writes the next mark to both. Marks that
 /// do not match are an error, unless the settings adopt the state.
 async fn fit(state: &LocalState, cloud: &Cloud, settings: &LocalSettings) -> Result<Fitted, LocalError> {
-    let (mut has_tenants, mut after) = (false, None);
-    while !has_tenants {
-        let rows = state.list(after.as_ref(), 100).await?;
-        let Some(last) = rows.last() else { break };
-        after = Some(last.id().clone());
-        has_tenants = rows.iter().any(|row| match row {
-            Listed::Readable(tenant) => tenant.status != Status::Deleted,
-            Listed::Unreadable(_) => true,
-        });
-    }
-    let shown = Shown { state: state.mark()?, azure: cloud.mark()?, has_tenants, held: cloud.held()? };
-    let misfit = shown.misfit();
+    let marks = Marks { state: state.mark()?, azure: cloud.mark()? };
+    let contents =
+        || Ok::<_, LocalError>(Contents { has_tenants: state.has_tenants()?, held: cloud.held()? });
+    let misfit = marks.misfit(contents)?;
     if let Some(misfit) = misfit.filter(|_| !settings.adopt_state) {
         return Err(LocalError::Misfit { folder: settings.data.display().to_string(), misfit });
     }
-    let mark = shown.next(misfit, || fresh().simple().to_string());
+    let mark = marks.next(misfit, || fresh().simple().to_string());
     state.keep_mark(&mark).await?;
     cloud.keep_mark(&mark).await?;
-    Ok(Fitted { mark, adopt: misfit.map(|_| shown.held) })
+    Ok(Fitted { mark, adopt: misfit.map(|_| cloud.held()).transpose()? })
 }
 
 /// Requests a reconcile of every tenant, or its deprovisioning if the simulated Azure has no object of it. Sets the

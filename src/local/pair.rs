@@ -38,29 +38,42 @@ impl Misfit {
     }
 }
 
-/// The marks of the state file and of the simulated Azure, and what both contain.
+/// The marks of the state file and of the simulated Azure.
 #[derive(Debug)]
-pub struct Shown {
+pub struct Marks {
     /// The state's mark, with the state's current number of changes; `None` for a file without one.
     pub state: Option<Mark>,
     /// The simulated Azure's mark; `None` for a file without one.
     pub azure: Option<Mark>,
+}
+
+/// What the state file and the simulated Azure contain.
+#[derive(Debug)]
+pub struct Contents {
     /// Whether the state has a tenant that is not deleted.
     pub has_tenants: bool,
     /// The tenants, with their incarnations, of which the simulated Azure has objects.
     pub held: Held,
 }
 
-impl Shown {
-    /// What does not match, if anything.
-    pub fn misfit(&self) -> Option<Misfit> {
-        match (&self.state, &self.azure) {
+impl Marks {
+    /// What does not match, if anything. The contents are read only where the marks do not decide, because reading them
+    /// takes longer the more tenants there are.
+    ///
+    /// # Errors
+    /// Those of `contents`.
+    pub fn misfit<E>(&self, contents: impl FnOnce() -> Result<Contents, E>) -> Result<Option<Misfit>, E> {
+        Ok(match (&self.state, &self.azure) {
             // The first start, or files without marks.
-            (None, None) => (!self.has_tenants && !self.held.is_empty()).then_some(Misfit::StateMissing),
-            (None, Some(_)) => (!self.held.is_empty()).then_some(Misfit::StateMissing),
-            (Some(_), None) => self.has_tenants.then_some(Misfit::AzureMissing),
+            (None, None) => {
+                let Contents { has_tenants, held } = contents()?;
+                (!has_tenants && !held.is_empty()).then_some(Misfit::StateMissing)
+            }
+            (None, Some(_)) => (!contents()?.held.is_empty()).then_some(Misfit::StateMissing),
+            (Some(_), None) => contents()?.has_tenants.then_some(Misfit::AzureMissing),
             (Some(state), Some(azure)) if state.pair != azure.pair => {
-                (self.has_tenants || !self.held.is_empty()).then_some(Misfit::Strangers)
+                let Contents { has_tenants, held } = contents()?;
+                (has_tenants || !held.is_empty()).then_some(Misfit::Strangers)
             }
             (Some(state), Some(azure)) => {
                 if state.starts < azure.starts || state.changes < azure.changes {
@@ -72,7 +85,7 @@ impl Shown {
                     None
                 }
             }
-        }
+        })
     }
 
     /// The next mark for both files. At a first start and after a misfit it is that of a new pair, with an id from

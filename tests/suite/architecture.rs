@@ -55,7 +55,7 @@ const SIMULATED_AZURE_LAYERS: &[&[&str]] = &[
     &["answer"],
     // The route to a service, and the API for tests.
     &["router", "sim"],
-    &["inference", "login", "service_bus", "subscription"],
+    &["inference", "login", "service_bus", "subscription", "journal_stream"],
     // Resource Manager, and what the services share.
     &["arm", "inner", "settings"],
     &["access", "operations", "seed"],

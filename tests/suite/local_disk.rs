@@ -18,7 +18,7 @@ use tenantry::{
     local::{
         clock::SteadyClock,
         folder::{Folder, FolderError},
-        pair::{Misfit, Shown},
+        pair::{Contents, Marks, Misfit},
         state::LocalState,
     },
     ports::{Clock as _, StateStore as _, StoreError},
@@ -317,6 +317,7 @@ fn files_that_do_not_belong_together_are_detected() {
         ("strangers", mark("b", 3, 41), mark("a", 3, 40), true, held(), Some(Misfit::Strangers)),
     ];
     for (what, state, azure, has_tenants, held, expected) in cases {
-        assert_eq!(Shown { state, azure, has_tenants, held }.misfit(), expected, "{what}");
+        let contents = || Ok::<_, StoreError>(Contents { has_tenants, held });
+        assert_eq!(Marks { state, azure }.misfit(contents).unwrap(), expected, "{what}");
     }
 }

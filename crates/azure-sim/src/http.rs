@@ -13,6 +13,7 @@ use crate::{
     call::{Call, form},
     error::CloudError,
     inner::Inner,
+    journal_stream,
     path::normalised,
     reply::{Body as Content, Refusal, Reply},
     router::route,
@@ -44,7 +45,7 @@ pub(crate) async fn handle(State(inner): State<Arc<Inner>>, request: Request) ->
             Err(error) => failed(&error),
         },
     };
-    finish(service, &method, reply, &request_id)
+    finish(&inner, service, &method, reply, &request_id)
 }
 
 fn request_id(inner: &Inner) -> String {
@@ -91,7 +92,7 @@ async fn read(request: Request) -> Result<Call, Refusal> {
     })
 }
 
-fn finish(service: Service, method: &str, reply: Reply, request_id: &str) -> Response {
+fn finish(inner: &Arc<Inner>, service: Service, method: &str, reply: Reply, request_id: &str) -> Response {
     let Reply { status, mut headers, body, .. } = reply;
     let mut add = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
     match service {
@@ -124,6 +125,10 @@ fn finish(service: Service, method: &str, reply: Reply, request_id: &str) -> Res
         Some(Content::Xml(body)) => {
             add("Content-Type", "application/xml; charset=utf-8");
             Body::from(body)
+        }
+        Some(Content::Journal(tenant)) => {
+            add("Content-Type", "application/json; charset=utf-8");
+            Body::from_stream(journal_stream::lines(Arc::clone(inner), tenant))
         }
         None => Body::empty(),
     };

@@ -55,7 +55,7 @@
 //! | layer | modules |
 //! | --- | --- |
 //! | the running simulator | `cloud` opens, serves and delivers; [`pairing`] relates it to the tenants' state file |
-//! | HTTP | `http` reads a request, `router` selects the service, `answer` calls the service and writes the journal |
+//! | HTTP | `http` reads a request, `router` selects the service, `answer` calls the service and writes the journal, `journal_stream` shows it |
 //! | services | `arm`, `graph`, `events`, `service_bus`, `subscription`, `login`, `inference`; `sim`: test endpoints |
 //! | permissions | [`access`] decides about requests; `roles` has Resource Manager's role assignments and definitions |
 //! | operations | `operations`: long-running operations, polls, soft deletion |
@@ -98,6 +98,7 @@ mod identity;
 mod inference;
 mod inner;
 mod journal;
+mod journal_stream;
 mod login;
 mod operations;
 pub mod pairing;

@@ -10,6 +10,8 @@ use crate::error::CloudError;
 pub(crate) enum Body {
     Json(Value),
     Xml(String),
+    /// The request journal, of one tenant or of all; read while it is sent.
+    Journal(Option<String>),
 }
 
 /// An answer, without the headers that all answers of a service have.

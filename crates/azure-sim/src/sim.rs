@@ -9,7 +9,7 @@ use crate::{
     flaws::Flawed,
     forms::Form,
     inner::Inner,
-    reply::{Outcome, Reply, refuse},
+    reply::{Body, Outcome, Reply, refuse},
     service_bus, stamp,
     store::{Object, Snapshot, StoreQuery as _},
 };
@@ -28,11 +28,7 @@ pub(crate) fn answer(inner: &Inner, view: &Snapshot, call: &Call) -> Outcome {
     let all = call.query.get("all").is_some_and(|all| all == "true");
     match (call.method.as_str(), call.path.trim_end_matches('/')) {
         ("GET", "/_sim/journal") => {
-            let lines = view
-                .journal()?
-                .into_iter()
-                .filter(|line| tenant.is_none_or(|id| line.tenant.as_deref() == Some(id)));
-            Ok(Reply::json(200, json!(lines.collect::<Vec<_>>())))
+            Ok(Reply { body: Some(Body::Journal(tenant.map(str::to_owned))), ..Reply::empty(200) })
         }
         ("GET", "/_sim/events") => {
             let matches = |event: &Value| {

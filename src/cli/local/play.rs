@@ -126,7 +126,7 @@ async fn play(
             "tenantry is at http://{address}, its state in {data}, Azure simulated at speed {speed}"
         ));
     }
-    let mut watch = Watch::new(bodies.clone(), args.json);
+    let mut watch = Watch::new(&bodies, &local.app.intake, args.json);
     watch.print_repeats(&local).await?;
     for (_, body) in &bodies {
         enqueue(&local, body).await?;
@@ -198,7 +198,7 @@ async fn until_settled(
 ) -> Result<bool, LocalError> {
     loop {
         let settled = watch.update(local).await?;
-        let at_rest = !idle || (host.is_idle() && watch.all_at_rest(local).await?);
+        let at_rest = !idle || (host.is_idle() && local.state.is_at_rest()?);
         if settled && at_rest {
             return Ok(true);
         }

@@ -14,21 +14,24 @@ use tenantry_core::{
 
 use super::super::{output, repeat::asked_for};
 use crate::{
-    intake::{self, IntakeDecision, RequestAnswer},
+    intake::{self, Intake, IntakeDecision, Lookup, RequestAnswer},
     local::environment::LocalEnvironment,
-    ports::{Listed, StoreError},
+    ports::StoreError,
 };
 
 /// A request file, and the progress of its request.
 struct Entry {
     file: String,
-    body: Vec<u8>,
+    /// Where the request's answer is recorded.
+    lookup: Lookup,
     /// The status that the tenant has once the request has succeeded.
     desired: Status,
     answer: Option<RequestAnswer>,
     /// Whether the request repeats an earlier one, which is already answered.
     repeats: bool,
     seen: Option<Seen>,
+    /// The version of the tenant's document of which the progress was last shown.
+    version: Option<u64>,
 }
 
 /// The progress of a tenant, as last shown.
@@ -56,12 +59,17 @@ pub(super) struct Watch {
 const BAR: usize = 24;
 
 impl Watch {
-    pub(super) fn new(bodies: Vec<(String, Vec<u8>)>, json: bool) -> Self {
-        let entry = |(file, body): (String, Vec<u8>)| {
-            let desired = desired(&body);
-            Entry { file, body, desired, answer: None, repeats: false, seen: None }
+    pub(super) fn new(bodies: &[(String, Vec<u8>)], intake: &Intake, json: bool) -> Self {
+        let entry = |(file, body): &(String, Vec<u8>)| Entry {
+            file: file.clone(),
+            lookup: intake.lookup(body),
+            desired: desired(body),
+            answer: None,
+            repeats: false,
+            seen: None,
+            version: None,
         };
-        let entries = bodies.into_iter().map(entry).collect();
+        let entries = bodies.iter().map(entry).collect();
         let terminal = !json && std::io::stdout().is_terminal();
         Self { entries, json, terminal, drawn: 0 }
     }
@@ -69,7 +77,7 @@ impl Watch {
     /// Prints which files repeat earlier requests. Call it before the requests are sent.
     pub(super) async fn print_repeats(&mut self, local: &LocalEnvironment) -> Result<(), StoreError> {
         for entry in &mut self.entries {
-            let answer = local.app.intake.answer_to(&entry.body).await?;
+            let answer = local.app.intake.answer_to(&entry.lookup).await?;
             entry.repeats = answer.is_some();
             let Some(answer) = answer.filter(|_| !self.json) else { continue };
             let first = answer
@@ -86,7 +94,7 @@ impl Watch {
         for index in 0..self.entries.len() {
             let entry = &mut self.entries[index];
             if entry.answer.is_none() {
-                entry.answer = local.app.intake.answer_to(&entry.body).await?;
+                entry.answer = local.app.intake.answer_to(&entry.lookup).await?;
                 if let Some(answer) =
                     entry.answer.clone().filter(|answer| answer.decision != IntakeDecision::Accepted)
                 {
@@ -101,8 +109,14 @@ impl Watch {
             let (IntakeDecision::Accepted, Some(id)) = (answer.decision, answer.tenant_id.clone()) else {
                 continue;
             };
+            let version = local.state.version(&id)?;
+            if let Some(seen) = entry.seen.as_ref().filter(|_| version == entry.version) {
+                settled &= seen.settled;
+                continue;
+            }
             let Some(stored) = local.ports.store.load(&id).await? else { continue };
             let seen = Seen::of(&stored.value, answer.operation_id.as_deref().unwrap_or_default());
+            self.entries[index].version = version;
             settled &= seen.settled;
             if self.entries[index].seen.as_ref() != Some(&seen) {
                 self.print_change(index, &id, &seen);
@@ -111,20 +125,6 @@ impl Watch {
         }
         self.draw();
         Ok(settled)
-    }
-
-    /// Whether no tenant of the state has anything left to do.
-    pub(super) async fn all_at_rest(&self, local: &LocalEnvironment) -> Result<bool, StoreError> {
-        let mut after: Option<TenantId> = None;
-        loop {
-            let page = local.ports.store.list(after.as_ref(), 100).await?;
-            let Some(last) = page.last() else { return Ok(true) };
-            after = Some(last.id().clone());
-            // Unreadable rows have no work that could be done.
-            if Listed::sorted_out(page).0.iter().any(|tenant| tenant.due_at.is_some()) {
-                return Ok(false);
-            }
-        }
     }
 
     fn print_refusal(&self, index: usize, answer: &RequestAnswer) {

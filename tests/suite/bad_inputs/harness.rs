@@ -176,7 +176,7 @@ impl Harness {
     }
 
     pub(crate) async fn answer_to(&self, body: &[u8]) -> Option<RequestAnswer> {
-        self.local.app.intake.answer_to(body).await.unwrap()
+        self.local.app.intake.answer_to(&self.local.app.intake.lookup(body)).await.unwrap()
     }
 
     pub(crate) async fn tenant(&self, id: &TenantId) -> Option<Tenant> {

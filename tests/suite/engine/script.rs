@@ -26,7 +26,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tenantry_core::{
     blueprint::Outputs,
@@ -145,11 +145,7 @@ impl Harness {
             }
             ["running", step, rest @ ..] => {
                 let limit = named(rest, "limit").map(|limit| limit.try_into().unwrap());
-                let operation = rest.contains(&"url").then(|| Poll {
-                    url: "https://poll".into(),
-                    style: PollStyle::Location,
-                    limit,
-                });
+                let operation = rest.contains(&"url").then(|| poll(limit));
                 self.apply(step, Event::Running { operation, after: after(rest) });
             }
             ["unanswered", step, rest @ ..] => {
@@ -368,4 +364,9 @@ impl Harness {
         let status = self.tenant().status.as_str();
         let _ = writeln!(self.trace, "    the tenant is {status}");
     }
+}
+
+/// The poll URL that Azure returns for an operation.
+fn poll(limit: Option<SignedDuration>) -> Poll {
+    Poll { url: "https://poll".into(), style: PollStyle::Location, limit }
 }

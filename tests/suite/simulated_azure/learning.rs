@@ -3,7 +3,7 @@
 use azure_sim::{SCORER_ROLE, SUBSCRIPTION_ID, Speed};
 use serde_json::{Value, json};
 
-use super::fixture::{Fixture, ML, ROLES, deployment_body, endpoint_body, stamp};
+use super::fixture::{Answer, Fixture, GROUPS, ML, ROLES, deployment_body, endpoint_body, stamp};
 
 const REAL: Speed = Speed::Factor(1.0);
 
@@ -196,7 +196,7 @@ async fn an_endpoints_own_identity_may_read_the_default_datastore_and_a_given_on
     let storage = fixture.get(&workspace, ML).await.is(200).text("/properties/storageAccount").to_owned();
     let list = format!("{storage}/providers/Microsoft.Authorization/roleAssignments?api-version={ROLES}");
     let endpoint = fixture.endpoint(&workspace, "ep-own").await;
-    let count = |answer: &super::fixture::Answer| answer.body["value"].as_array().unwrap().len();
+    let count = |answer: &Answer| answer.body["value"].as_array().unwrap().len();
     assert_eq!(count(&fixture.send("GET", &list, None).await.is(200)), 1);
     let identity = format!("{rg}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-acme");
     fixture.put(&identity, "2023-01-31", json!({ "location": "westeurope" })).await.is(201);
@@ -209,4 +209,39 @@ async fn an_endpoints_own_identity_may_read_the_default_datastore_and_a_given_on
     fixture.delete(&endpoint, ML).await.is(202);
     fixture.pass(60);
     assert_eq!(count(&fixture.send("GET", &list, None).await.is(200)), 0);
+}
+
+#[tokio::test]
+async fn a_list_shows_one_collection_without_what_is_below_its_members() {
+    let fixture = Fixture::new(REAL).await;
+    let rg = fixture.group("acme").await;
+    let workspace = fixture.workspace(&rg, "acme").await;
+    let endpoint = fixture.endpoint(&workspace, "ep-acme").await;
+    fixture.endpoint(&workspace, "ep-acme-two").await;
+    fixture.put(&format!("{endpoint}/deployments/main"), ML, deployment_body()).await.is(201);
+    fixture.pass(600);
+    let principal = fixture.get(&workspace, ML).await.is(200).text("/identity/principalId").to_owned();
+    fixture.put(&assignment(&workspace, 1), ROLES, grant(&principal, None)).await.is(201);
+    let names = |answer: Answer| -> Vec<String> {
+        let items = answer.is(200).body["value"].as_array().unwrap().clone();
+        items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let endpoints = format!("{workspace}/onlineEndpoints");
+    assert_eq!(names(fixture.get(&endpoints, ML).await), ["ep-acme", "ep-acme-two"]);
+    assert_eq!(names(fixture.get(&format!("{endpoint}/deployments"), ML).await), ["main"]);
+    let workspaces = format!("{rg}/providers/Microsoft.MachineLearningServices/workspaces");
+    assert_eq!(names(fixture.get(&workspaces, ML).await), ["mlw-acme"]);
+    let contents = names(fixture.get(&format!("{rg}/resources"), GROUPS).await);
+    assert!(contents.contains(&"mlw-acme".to_owned()), "{contents:?}");
+    assert!(
+        !contents.iter().any(|name| name.starts_with("ep-") || name.starts_with("00000000")),
+        "{contents:?}"
+    );
+    // At the scope of the assignment, above it and below it: the assignment is listed for all three.
+    for scope in [&workspace, &rg, &endpoint] {
+        let list = format!("{scope}/providers/Microsoft.Authorization/roleAssignments");
+        let listed = names(fixture.get(&list, ROLES).await);
+        let granted = listed.iter().filter(|name| assignment("", 1).ends_with(*name));
+        assert_eq!(granted.count(), 1, "{scope}: {listed:?}");
+    }
 }

@@ -4,11 +4,12 @@ use crate::{
     api_version,
     arm::missing::{no_group, no_parent, not_found},
     call::Call,
-    path::ResourcePath,
+    path::{ResourcePath, last},
     reply::{Outcome, Refusal, Reply},
     resources::{profile::Profile, registry, resource_group},
     store::{Object, Snapshot, StoreQuery},
 };
+use serde_json::{Value, json};
 
 /// Answers a GET or HEAD of a resource or resource group.
 pub(super) fn show(view: &Snapshot, call: &Call, kind: &'static Profile, path: &ResourcePath) -> Outcome {
@@ -45,21 +46,38 @@ fn absent(view: &impl StoreQuery, kind: &'static Profile, path: &ResourcePath) -
 /// Lists the resources of a type in the subscription, in a resource group, or below a parent resource.
 pub(super) fn list(view: &Snapshot, call: &Call, kind: &'static Profile, path: &ResourcePath) -> Outcome {
     api_version::check(call, kind.name, kind.version)?;
-    let prefix = match (&path.provider, path.parent_of_collection()) {
-        (Some(_), Some(parent)) => parent,
-        (Some(_), None) => path.group_id().unwrap_or_else(|| format!("/subscriptions/{}", path.subscription)),
-        (None, _) => format!("/subscriptions/{}/resourceGroups", path.subscription),
-    };
     if let Some(id) = path.group_id()
         && view.alive(&id)?.is_none()
     {
         return Err(no_group(path.group.as_deref().unwrap_or_default()).into());
     }
-    if path.parent_of_collection().is_some() && view.alive(&prefix)?.is_none() {
-        return Err(no_parent(&prefix).into());
+    let parent = path.parent_of_collection();
+    if let Some(parent) = &parent
+        && view.alive(parent)?.is_none()
+    {
+        return Err(no_parent(parent).into());
     }
-    let of_kind = |object: &Object| object.kind.eq_ignore_ascii_case(kind.name) && object.deleted.is_none();
-    page(view, &prefix, of_kind)
+    let subscription = format!("/subscriptions/{}", path.subscription);
+    let (scope, objects) = match (&path.provider, parent, path.group_id()) {
+        (None, ..) => {
+            let groups = format!("{subscription}/resourceGroups/");
+            (subscription, view.members(&groups)?)
+        }
+        (Some(_), Some(parent), _) => {
+            let members = view.members(&format!("{parent}/{}/", last(kind.name)))?;
+            (parent, members)
+        }
+        (Some(_), None, Some(group)) => {
+            let members = view.members(&format!("{group}/providers/{}/", kind.name))?;
+            (group, members)
+        }
+        (Some(_), None, None) => {
+            let all = view.under(&format!("{}/", subscription.to_lowercase()))?;
+            (subscription, all)
+        }
+    };
+    let of_kind = |object: &Object| object.kind.eq_ignore_ascii_case(kind.name);
+    page(view, &scope, objects, of_kind)
 }
 
 /// Lists the resources in a resource group, without child resources.
@@ -69,19 +87,14 @@ pub(super) fn contents(view: &Snapshot, call: &Call, path: &ResourcePath) -> Out
     if view.alive(&id)?.is_none() {
         return Err(no_group(path.group.as_deref().unwrap_or_default()).into());
     }
-    let top_level = |object: &Object| {
-        object.deleted.is_none()
-            && registry::find(&object.kind).is_some_and(|kind| kind.profile().name.matches('/').count() == 1)
-    };
-    page(view, &id, top_level)
+    // A role assignment at the scope of the group is not one of its resources.
+    let is_resource = |object: &Object| registry::find(&object.kind).is_some();
+    page(view, &id, view.top_level(&id)?, is_resource)
 }
 
-fn page(view: &Snapshot, under: &str, filter: impl Fn(&Object) -> bool) -> Outcome {
-    let mut value = Vec::new();
-    for object in view.under(&format!("{}/", under.to_lowercase()))? {
-        if filter(&object) {
-            value.push(object.body);
-        }
-    }
-    Ok(Reply::json(200, serde_json::json!({ "value": value })).of(view.tenant_at(under)?))
+/// Answers a list with the objects that are not soft-deleted and pass a filter, all on one page.
+fn page(view: &Snapshot, scope: &str, objects: Vec<Object>, filter: impl Fn(&Object) -> bool) -> Outcome {
+    let shown = objects.into_iter().filter(|object| object.deleted.is_none() && filter(object));
+    let value: Vec<Value> = shown.map(|object| object.body).collect();
+    Ok(Reply::json(200, json!({ "value": value })).of(view.tenant_at(scope)?))
 }

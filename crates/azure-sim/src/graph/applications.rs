@@ -9,7 +9,7 @@ use crate::{
             bad, body_of, check_read_only, creates, merge, missing, tenant_of, update, visible_from,
             with_context,
         },
-        deleted::bury,
+        deleted::soft_delete,
         find::{Key, app_id_key, application, application_id, principal, unique_key},
         kinds::APPLICATION,
         ownership::own,
@@ -103,9 +103,9 @@ pub(crate) fn delete(change: &mut Change<'_>, key: &Key) -> Outcome {
     let Some(object) = application(change, key)? else { return Err(missing(key.shown()).into()) };
     let tenant = object.tenant.clone();
     let owned = principal(change, &Key::AppId(object.text("/appId").to_owned()))?;
-    bury(change, object)?;
+    soft_delete(change, object)?;
     if let Some(principal) = owned {
-        bury(change, principal)?;
+        soft_delete(change, principal)?;
     }
     Ok(Reply::empty(204).of(tenant))
 }

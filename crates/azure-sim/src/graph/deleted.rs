@@ -10,7 +10,7 @@ use crate::{
     graph::{
         body::{missing, selected, visible_from, with_context},
         find::{Key, app_id_key, application_id, owner_key, principal, principal_id, unique_key},
-        kinds::{APPLICATION, PREFIX, PRINCIPAL},
+        kinds::{APPLICATION, PRINCIPAL},
     },
     reply::{Outcome, Reply, refuse},
     store::{Change, Object, Snapshot, StoreQuery},
@@ -60,14 +60,22 @@ impl Filter {
         quoted(value).map(Self::Tag)
     }
 
-    fn takes(&self, object: &Object) -> bool {
-        let tags = object.body.get("tags").and_then(Value::as_array);
+    /// The index key of the deleted objects of this kind that the filter selects.
+    fn key(&self, kind: &str) -> String {
         match self {
-            Self::All => true,
-            Self::AppId(id) => object.text("/appId").eq_ignore_ascii_case(id),
-            Self::Tag(desired) => tags.is_some_and(|tags| tags.iter().any(|tag| tag == desired.as_str())),
+            Self::All => format!("deleted {kind}"),
+            Self::AppId(id) => format!("deleted {kind} of {}", id.to_lowercase()),
+            Self::Tag(tag) => format!("deleted {kind} with {tag}"),
         }
     }
+}
+
+/// The index keys of a deleted object: one for each filter that selects it.
+fn keys(object: &Object) -> Vec<String> {
+    let tags = object.body.get("tags").and_then(Value::as_array).into_iter().flatten();
+    let tags = tags.filter_map(|tag| Some(Filter::Tag(tag.as_str()?.to_owned())));
+    let filters = [Filter::All, Filter::AppId(object.text("/appId").to_owned())].into_iter().chain(tags);
+    filters.map(|filter| filter.key(&object.kind)).collect()
 }
 
 /// Lists the deleted applications or service principals.
@@ -79,23 +87,28 @@ pub(crate) fn list(view: &Snapshot, call: &Call, kind: &str) -> Outcome {
             "Unsupported or invalid query filter clause specified.",
         );
     };
-    let objects = view.under(PREFIX)?.into_iter();
-    let value: Vec<Value> = objects
-        .filter(|object| object.kind == kind && object.deleted.is_some() && filter.takes(object))
-        .map(|object| selected(call, object.body))
-        .collect();
+    let objects = view.indexed(&filter.key(kind))?.into_iter();
+    let value: Vec<Value> = objects.map(|object| selected(call, object.body)).collect();
     let context = "https://graph.microsoft.com/v1.0/$metadata#directoryObjects";
     Ok(Reply::json(200, json!({ "@odata.context": context, "value": value })))
 }
 
 /// Soft-deletes an application or service principal, and schedules its purge in 30 days.
-pub(crate) fn bury(change: &mut Change<'_>, mut object: Object) -> Result<(), CloudError> {
+pub(crate) fn soft_delete(change: &mut Change<'_>, mut object: Object) -> Result<(), CloudError> {
     object.deleted = Some(change.now);
     object.body["deletedDateTime"] = json!(change.now.to_string());
     if let Some(at) = expiry(&object) {
         change.expire_at(&object.id, at)?;
     }
+    for key in keys(&object) {
+        change.index(&key, &object.id)?;
+    }
     change.put(&object)
+}
+
+/// Removes the index entries of a deleted object, so that no list of deleted objects shows it.
+fn unlist(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
+    keys(object).iter().try_for_each(|key| change.unindex(key, &object.id))
 }
 
 /// Answers a DELETE of the deleted object with this id: purges it.
@@ -122,6 +135,7 @@ pub(crate) fn delete(change: &mut Change<'_>, object: &Object) -> Result<(), Clo
             change.free_name(&key)?;
         }
     }
+    unlist(change, object)?;
     change.forget(&object.id)
 }
 
@@ -137,6 +151,7 @@ pub(crate) fn restore(change: &mut Change<'_>, id: &str) -> Outcome {
         }
         change.take_name(&owner_key(&app_id), &object.id)?;
     }
+    unlist(change, &object)?;
     object.deleted = None;
     object.visible = visible_from(change);
     if let Some(body) = object.body.as_object_mut() {

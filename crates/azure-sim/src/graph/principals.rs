@@ -9,7 +9,7 @@ use crate::{
             bad, body_of, check_read_only, creates, merge, missing, tenant_of, update, visible_from,
             with_context,
         },
-        deleted::bury,
+        deleted::soft_delete,
         find::{Key, application, owner_key, principal, principal_id},
         kinds::PRINCIPAL,
         ownership::own,
@@ -84,6 +84,6 @@ pub(crate) fn delete(change: &mut Change<'_>, key: &Key) -> Outcome {
         return refuse(403, "Authorization_RequestDenied", message);
     }
     let tenant = object.tenant.clone();
-    bury(change, object)?;
+    soft_delete(change, object)?;
     Ok(Reply::empty(204).of(tenant))
 }

@@ -45,7 +45,7 @@ pub(crate) fn remove(change: &mut Change<'_>, mut object: Object, purge: bool) -
     if purge || !kept {
         return delete(change, &object);
     }
-    vanish(change, &object)?;
+    detach(change, &object)?;
     object.busy = None;
     object.deleted = Some(change.now);
     if let Some(at) = expiry(&object) {
@@ -57,7 +57,7 @@ pub(crate) fn remove(change: &mut Change<'_>, mut object: Object, purge: bool) -
 /// Deletes a resource permanently, whether it is soft-deleted or not, and releases its unique name.
 pub(crate) fn delete(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     if object.deleted.is_none() {
-        vanish(change, object)?;
+        detach(change, object)?;
     }
     if let Some(key) = registry::find(&object.kind)
         .and_then(|kind| kind.profile().name_key(last(&object.id), object.text("/location")))
@@ -68,7 +68,7 @@ pub(crate) fn delete(change: &mut Change<'_>, object: &Object) -> Result<(), Clo
 }
 
 /// Applies the effects of a deletion on other resources, and deletes the principal of the resource's managed identity.
-fn vanish(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
+fn detach(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     if let Some(kind) = registry::find(&object.kind) {
         kind.removed(change, object)?;
         if kind.profile().identity.is_some() {

@@ -72,7 +72,7 @@ fn expire(change: &mut Change<'_>, id: &str) -> Result<(), CloudError> {
 
 fn end(change: &mut Change<'_>, mut operation: Operation) -> Result<Operation, CloudError> {
     operation.done = true;
-    change.put_operation(&operation)?;
+    change.end_operation(&operation)?;
     let ours = |object: &Object| object.busy.as_deref() == Some(operation.id.as_str());
     let Some(mut object) = change.object(&operation.target)?.filter(ours) else {
         return Ok(operation);

@@ -15,7 +15,7 @@ use crate::{
     reply::{Outcome, Reply, refuse},
     roles::{
         definitions::definition,
-        ids::{ASSIGNMENT, VERSION, id_of, name_key, triple_key, triple_of},
+        ids::{ASSIGNMENT, VERSION, held_by, id_of, name_key, triple_key, triple_of},
     },
     stamp::{DIRECTORY_ID, SUBSCRIPTION_ID, role_id},
     store::{Change, Object, StoreQuery},
@@ -136,6 +136,7 @@ fn insert(change: &mut Change<'_>, name: &str, grant: Grant<'_>) -> Result<Objec
     change.put(&object)?;
     change.take_name(&name_key(name), &object.id)?;
     change.take_name(&triple_of(&object), &object.id)?;
+    change.index(&held_by(principal), &object.id)?;
     Ok(object)
 }
 
@@ -172,6 +173,7 @@ pub(crate) fn revoke(
 pub(crate) fn forget(change: &mut Change<'_>, object: &Object) -> Result<(), CloudError> {
     change.free_name(&name_key(last(&object.id)))?;
     change.free_name(&triple_of(object))?;
+    change.unindex(&held_by(object.text("/properties/principalId")), &object.id)?;
     change.forget(&object.id)
 }
 

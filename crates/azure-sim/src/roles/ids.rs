@@ -17,6 +17,11 @@ pub(super) fn name_key(name: &str) -> String {
     format!("assignment@{}", name.to_lowercase())
 }
 
+/// The index key under which the assignments of a principal are found.
+pub(super) fn held_by(principal: &str) -> String {
+    format!("assignments of {}", principal.to_lowercase())
+}
+
 /// The unique name for a scope, role and principal: there is at most one assignment for each combination. Only the GUID
 /// of the role's id is used.
 pub(super) fn triple_key(scope: &str, role: &str, principal: &str) -> String {

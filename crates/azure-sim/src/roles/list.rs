@@ -10,7 +10,7 @@ use crate::{
     roles::{
         actions::allows,
         definitions::definition,
-        ids::{ASSIGNMENT, VERSION, id_of},
+        ids::{ASSIGNMENT, VERSION, held_by, id_of},
     },
     store::{Object, Snapshot, StoreQuery},
 };
@@ -29,20 +29,47 @@ pub(crate) fn read_assignment(view: &Snapshot, call: &Call, scope: &str, name: O
         };
     }
     let filter = Filter::parse(call.query.get("$filter").map_or("", String::as_str))?;
-    let mut found = Vec::new();
-    let mut above = scope.to_lowercase();
-    while !above.is_empty() {
-        let below = if above == scope.to_lowercase() && !filter.at_scope {
-            format!("{above}/")
-        } else {
-            format!("{above}/providers/{}/", ASSIGNMENT.to_lowercase())
-        };
-        found.extend(view.under(&below)?.into_iter().filter(|object| object.kind == ASSIGNMENT));
-        above.truncate(above.rfind('/').unwrap_or(0));
+    let scope = scope.to_lowercase();
+    let found = match &filter.principal {
+        Some(principal) => {
+            let mut held = view.indexed(&held_by(principal))?;
+            held.retain(|object| {
+                let at = scope_of(object);
+                reaches(&at, &scope) || (!filter.at_scope && reaches(&scope, &at))
+            });
+            held
+        }
+        None => around(view, &scope, filter.at_scope)?,
+    };
+    let value: Vec<Value> = found.into_iter().map(|object| object.body).collect();
+    Ok(Reply::json(200, json!({ "value": value })).of(view.tenant_at(&scope)?))
+}
+
+/// All assignments at a scope and above it; without `at_scope`, those below the scope too.
+fn around(view: &Snapshot, scope: &str, at_scope: bool) -> Result<Vec<Object>, CloudError> {
+    let collection = format!("/providers/{}/", ASSIGNMENT.to_lowercase());
+    let mut found = if at_scope {
+        view.under(&format!("{scope}{collection}"))?
+    } else {
+        view.under_if(&format!("{scope}/"), |key| key.contains(&collection))?
+    };
+    let mut above = scope.to_owned();
+    while let Some(end) = above.rfind('/') {
+        above.truncate(end);
+        found.extend(view.under(&format!("{above}{collection}"))?);
     }
-    let value: Vec<Value> =
-        found.into_iter().filter(|object| filter.takes(object)).map(|object| object.body).collect();
-    Ok(Reply::json(200, json!({ "value": value })).of(view.tenant_at(scope)?))
+    found.retain(|object| object.kind == ASSIGNMENT);
+    Ok(found)
+}
+
+/// The scope of an assignment, in lower case.
+fn scope_of(assignment: &Object) -> String {
+    assignment.text("/properties/scope").to_lowercase()
+}
+
+/// Whether an assignment at one scope applies at another one. Both are in lower case.
+fn reaches(scope: &str, at: &str) -> bool {
+    at.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A parsed `$filter` of a list of role assignments. Only `atScope()` and `principalId eq '...'` are supported.
@@ -70,12 +97,6 @@ impl Filter {
         }
         Ok(filter)
     }
-
-    fn takes(&self, object: &Object) -> bool {
-        self.principal
-            .as_ref()
-            .is_none_or(|id| object.text("/properties/principalId").eq_ignore_ascii_case(id))
-    }
 }
 
 /// Whether a principal has a role assignment at a scope, or above it, that allows an action. `on_data` says whether it
@@ -87,18 +108,14 @@ pub(crate) fn may(
     action: &str,
     on_data: bool,
 ) -> Result<bool, CloudError> {
-    let mut at = scope.to_lowercase();
-    while !at.is_empty() {
-        for one in view.under(&format!("{at}/providers/{}/", ASSIGNMENT.to_lowercase()))? {
-            let known = one.kind == ASSIGNMENT && one.visible <= view.now;
-            if known && one.text("/properties/principalId").eq_ignore_ascii_case(principal) {
-                let role = definition(view, one.text("/properties/roleDefinitionId"))?.unwrap_or_default();
-                if permits(&role, action, on_data) {
-                    return Ok(true);
-                }
+    let scope = scope.to_lowercase();
+    for one in view.indexed(&held_by(principal))? {
+        if one.visible <= view.now && reaches(&scope_of(&one), &scope) {
+            let role = definition(view, one.text("/properties/roleDefinitionId"))?.unwrap_or_default();
+            if permits(&role, action, on_data) {
+                return Ok(true);
             }
         }
-        at.truncate(at.rfind('/').unwrap_or(0));
     }
     Ok(false)
 }

@@ -14,19 +14,28 @@ use crate::{
         object::Object,
         operation::{Failure, Operation},
         query::StoreQuery,
-        tables::{Bytes, DUE, EVENTS, JOURNAL, NAMES, OBJECTS, OPERATIONS, SERIALS, TOPIC, encode, fault},
+        tables::{
+            Bytes, DUE, ENDED, EVENTS, INDEX, JOURNAL, NAMES, OBJECTS, OPERATIONS, SERIALS, TOPIC, encode,
+            fault,
+        },
     },
 };
 
 /// The namespace of the GUIDs that the simulated Azure generates: UUIDv5 of a durable serial number and the owner.
 const IDENTITIES: Uuid = Uuid::from_u128(0x7e6a_51c0_0f1d_4b6e_9d35_aa57_1c0f_fee5);
 
+/// How many journal lines, events, messages of the topic, and records of ended operations are kept. When there are more,
+/// the oldest ones are deleted.
+const KEPT: u64 = 100_000;
+
 /// A transaction that changes the stored state, usually for one request. Check everything before the first write: the
 /// writes of a request that is refused afterwards would be committed too.
 pub(crate) struct Change<'t> {
     objects: Table<'t, &'static str, Bytes>,
     names: Table<'t, &'static str, &'static str>,
+    index: Table<'t, (&'static str, &'static str), ()>,
     operations: Table<'t, &'static str, Bytes>,
+    ended: Table<'t, u64, &'static str>,
     due: Table<'t, (i64, &'static str), ()>,
     journal: Table<'t, u64, Bytes>,
     events: Table<'t, u64, Bytes>,
@@ -60,7 +69,9 @@ impl<'t> Change<'t> {
         Ok(Self {
             objects: open(transaction, OBJECTS)?,
             names: open(transaction, NAMES)?,
+            index: open(transaction, INDEX)?,
             operations: open(transaction, OPERATIONS)?,
+            ended: open(transaction, ENDED)?,
             due: open(transaction, DUE)?,
             journal: open(transaction, JOURNAL)?,
             events: open(transaction, EVENTS)?,
@@ -96,6 +107,33 @@ impl<'t> Change<'t> {
     /// Releases a reserved name.
     pub(crate) fn free_name(&mut self, name: &str) -> Result<(), CloudError> {
         self.names.remove(name).map_err(fault)?;
+        Ok(())
+    }
+
+    /// Adds an object to the index under a key, under which [`StoreQuery::indexed`] finds it.
+    pub(crate) fn index(&mut self, key: &str, id: &str) -> Result<(), CloudError> {
+        self.index.insert((key, id.to_lowercase().as_str()), ()).map_err(fault)?;
+        Ok(())
+    }
+
+    /// Removes an object from the index under a key.
+    pub(crate) fn unindex(&mut self, key: &str, id: &str) -> Result<(), CloudError> {
+        self.index.remove((key, id.to_lowercase().as_str())).map_err(fault)?;
+        Ok(())
+    }
+
+    /// Saves an operation that has ended. Callers can still poll it until [`KEPT`] further ones have ended.
+    pub(crate) fn end_operation(&mut self, operation: &Operation) -> Result<(), CloudError> {
+        self.put_operation(operation)?;
+        let next = self.serial("ended")?;
+        self.ended.insert(next, operation.id.as_str()).map_err(fault)?;
+        let old = match next.checked_sub(KEPT) {
+            Some(old) => self.ended.remove(old).map_err(fault)?.map(|id| id.value().to_owned()),
+            None => None,
+        };
+        if let Some(id) = old {
+            self.operations.remove(id.as_str()).map_err(fault)?;
+        }
         Ok(())
     }
 
@@ -147,16 +185,14 @@ impl<'t> Change<'t> {
     pub(crate) fn note(&mut self, entry: &Entry) -> Result<(), CloudError> {
         let bytes = encode(entry)?;
         let next = self.serial("journal")?;
-        self.journal.insert(next, bytes.as_slice()).map_err(fault)?;
-        Ok(())
+        append(&mut self.journal, next, &bytes)
     }
 
     /// Appends an event to the Event Grid topic.
     pub(crate) fn receive(&mut self, event: &Value) -> Result<(), CloudError> {
         let bytes = encode(event)?;
         let next = self.serial("events")?;
-        self.events.insert(next, bytes.as_slice()).map_err(fault)?;
-        Ok(())
+        append(&mut self.events, next, &bytes)
     }
 
     /// The number of the last event that a webhook has accepted or that will not be retried. A new webhook starts after
@@ -182,9 +218,17 @@ impl<'t> Change<'t> {
     pub(crate) fn publish(&mut self, message: &Value) -> Result<(), CloudError> {
         let bytes = encode(message)?;
         let next = self.serial("topic")?;
-        self.topic.insert(next, bytes.as_slice()).map_err(fault)?;
-        Ok(())
+        append(&mut self.topic, next, &bytes)
     }
+}
+
+/// Appends a line, and deletes the one that is [`KEPT`] lines older.
+fn append(table: &mut Table<'_, u64, Bytes>, number: u64, bytes: &[u8]) -> Result<(), CloudError> {
+    table.insert(number, bytes).map_err(fault)?;
+    if let Some(old) = number.checked_sub(KEPT) {
+        table.remove(old).map_err(fault)?;
+    }
+    Ok(())
 }
 
 impl StoreQuery for Change<'_> {
@@ -193,6 +237,9 @@ impl StoreQuery for Change<'_> {
     }
     fn names(&self) -> &impl ReadableTable<&'static str, &'static str> {
         &self.names
+    }
+    fn index(&self) -> &impl ReadableTable<(&'static str, &'static str), ()> {
+        &self.index
     }
     fn operations(&self) -> &impl ReadableTable<&'static str, Bytes> {
         &self.operations

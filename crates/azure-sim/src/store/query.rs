@@ -7,7 +7,7 @@ use crate::{
     store::{
         object::Object,
         operation::Operation,
-        tables::{Bytes, fault, many, one},
+        tables::{Bytes, at_depth, fault, many, one},
     },
 };
 
@@ -17,6 +17,8 @@ pub(crate) trait StoreQuery {
     fn objects(&self) -> &impl ReadableTable<&'static str, Bytes>;
     /// The table of reserved names, each with the lower-cased id of its holder.
     fn names(&self) -> &impl ReadableTable<&'static str, &'static str>;
+    /// The table of the index: (index key, lower-cased id).
+    fn index(&self) -> &impl ReadableTable<(&'static str, &'static str), ()>;
     /// The table of operations, by id.
     fn operations(&self) -> &impl ReadableTable<&'static str, Bytes>;
 
@@ -27,7 +29,39 @@ pub(crate) trait StoreQuery {
 
     /// All objects whose lower-cased id starts with this prefix, ordered by id, including soft-deleted ones.
     fn under(&self, prefix: &str) -> Result<Vec<Object>, CloudError> {
-        many(self.objects(), prefix)
+        many(self.objects(), prefix, |_| true)
+    }
+
+    /// As [`Self::under`], but only the objects for whose lower-cased id `is_included` returns true. The others are not
+    /// parsed.
+    fn under_if(&self, prefix: &str, is_included: impl Fn(&str) -> bool) -> Result<Vec<Object>, CloudError> {
+        many(self.objects(), prefix, is_included)
+    }
+
+    /// The objects of a collection, ordered by id, without their children. `prefix` is the collection's id with a slash
+    /// at its end.
+    fn members(&self, prefix: &str) -> Result<Vec<Object>, CloudError> {
+        at_depth(self.objects(), &prefix.to_lowercase(), 1)
+    }
+
+    /// The objects of all collections directly at a scope, for example a resource group, ordered by id, without their
+    /// children.
+    fn top_level(&self, scope: &str) -> Result<Vec<Object>, CloudError> {
+        at_depth(self.objects(), &format!("{}/providers/", scope.to_lowercase()), 3)
+    }
+
+    /// The objects that [`Change::index`](super::Change::index) has added under a key, ordered by id.
+    fn indexed(&self, key: &str) -> Result<Vec<Object>, CloudError> {
+        let mut found = Vec::new();
+        for row in self.index().range((key, "")..).map_err(fault)? {
+            let entry = row.map_err(fault)?.0;
+            let (under, id) = entry.value();
+            if under != key {
+                break;
+            }
+            found.extend(self.object(id)?);
+        }
+        Ok(found)
     }
 
     /// The lower-cased id that holds a reserved name; `None` if the name is free.

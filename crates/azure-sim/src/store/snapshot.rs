@@ -10,7 +10,7 @@ use crate::{
     store::{
         journal_entry::Entry,
         query::StoreQuery,
-        tables::{Bytes, DUE, EVENTS, JOURNAL, NAMES, OBJECTS, OPERATIONS, TOPIC, decode, fault},
+        tables::{Bytes, DUE, EVENTS, INDEX, JOURNAL, NAMES, OBJECTS, OPERATIONS, TOPIC, decode, fault},
     },
 };
 
@@ -19,6 +19,7 @@ pub(crate) struct Snapshot {
     transaction: ReadTransaction,
     objects: ReadOnlyTable<&'static str, Bytes>,
     names: ReadOnlyTable<&'static str, &'static str>,
+    index: ReadOnlyTable<(&'static str, &'static str), ()>,
     operations: ReadOnlyTable<&'static str, Bytes>,
     /// The time at which the view was opened.
     pub(crate) now: Timestamp,
@@ -30,6 +31,7 @@ impl Snapshot {
         Ok(Self {
             objects: transaction.open_table(OBJECTS).map_err(fault)?,
             names: transaction.open_table(NAMES).map_err(fault)?,
+            index: transaction.open_table(INDEX).map_err(fault)?,
             operations: transaction.open_table(OPERATIONS).map_err(fault)?,
             transaction,
             now,
@@ -43,9 +45,29 @@ impl Snapshot {
         Ok(first.is_some_and(|(key, _)| key.value().0 <= self.now.as_microsecond()))
     }
 
-    /// All entries of the request journal, in order.
-    pub(crate) fn journal(&self) -> Result<Vec<Entry>, CloudError> {
-        self.lines(JOURNAL)
+    /// Calls `is_included` with the entries of the request journal, the newest first, until it returns false.
+    pub(crate) fn journal_backwards(
+        &self,
+        mut is_included: impl FnMut(Entry) -> bool,
+    ) -> Result<(), CloudError> {
+        let journal = self.transaction.open_table(JOURNAL).map_err(fault)?;
+        for row in journal.iter().map_err(fault)?.rev() {
+            if !is_included(decode(row.map_err(fault)?.1.value())?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The encoded entries of the request journal after a number, at most `most`, each with its own number.
+    pub(crate) fn journal_after(&self, number: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, CloudError> {
+        let journal = self.transaction.open_table(JOURNAL).map_err(fault)?;
+        let mut lines = Vec::new();
+        for row in journal.range(number + 1..).map_err(fault)?.take(most) {
+            let (key, value) = row.map_err(fault)?;
+            lines.push((key.value(), value.value().to_owned()));
+        }
+        Ok(lines)
     }
 
     /// All messages of the Service Bus topic, in order.
@@ -94,6 +116,9 @@ impl StoreQuery for Snapshot {
     }
     fn names(&self) -> &impl ReadableTable<&'static str, &'static str> {
         &self.names
+    }
+    fn index(&self) -> &impl ReadableTable<(&'static str, &'static str), ()> {
+        &self.index
     }
     fn operations(&self) -> &impl ReadableTable<&'static str, Bytes> {
         &self.operations

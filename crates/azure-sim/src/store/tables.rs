@@ -4,7 +4,7 @@
 //! much of it.
 
 use redb::{ReadableTable, TableDefinition, TableError, WriteTransaction};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{db::DbError, error::CloudError, store::object::Object};
 
@@ -12,7 +12,11 @@ use crate::{db::DbError, error::CloudError, store::object::Object};
 pub(crate) type Bytes = &'static [u8];
 pub(crate) const OBJECTS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("cloud_objects");
 pub(super) const NAMES: TableDefinition<'static, &str, &str> = TableDefinition::new("cloud_names");
+/// The index: (index key, lower-cased id of an object).
+pub(super) const INDEX: TableDefinition<'static, (&str, &str), ()> = TableDefinition::new("cloud_index");
 pub(super) const OPERATIONS: TableDefinition<'static, &str, Bytes> = TableDefinition::new("cloud_operations");
+/// The ids of the operations that have ended, in the order of their ends.
+pub(super) const ENDED: TableDefinition<'static, u64, &str> = TableDefinition::new("cloud_ended");
 pub(super) const DUE: TableDefinition<'static, (i64, &str), ()> = TableDefinition::new("cloud_due");
 pub(super) const JOURNAL: TableDefinition<'static, u64, Bytes> = TableDefinition::new("cloud_journal");
 pub(super) const EVENTS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("cloud_events");
@@ -24,7 +28,7 @@ pub(crate) fn fault<E: Into<redb::Error>>(error: E) -> CloudError {
     CloudError::Db(DbError::from(error))
 }
 
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CloudError> {
+pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CloudError> {
     serde_json::from_slice(bytes).map_err(|e| CloudError::Record(e.to_string()))
 }
 
@@ -42,6 +46,7 @@ pub(super) fn one<T: DeserializeOwned>(
 pub(super) fn many(
     table: &impl ReadableTable<&'static str, Bytes>,
     prefix: &str,
+    is_included: impl Fn(&str) -> bool,
 ) -> Result<Vec<Object>, CloudError> {
     let mut found = Vec::new();
     for row in table.range(prefix..).map_err(fault)? {
@@ -49,9 +54,42 @@ pub(super) fn many(
         if !key.value().starts_with(prefix) {
             break;
         }
-        found.push(decode(value.value())?);
+        if is_included(key.value()) {
+            found.push(decode(value.value())?);
+        }
     }
     Ok(found)
+}
+
+/// The objects whose ids have exactly this many segments after a prefix that ends with a slash. Objects with more
+/// segments are skipped without being read.
+pub(super) fn at_depth(
+    table: &impl ReadableTable<&'static str, Bytes>,
+    prefix: &str,
+    segments: usize,
+) -> Result<Vec<Object>, CloudError> {
+    let mut found = Vec::new();
+    let mut from = prefix.to_owned();
+    loop {
+        let mut below = None;
+        for row in table.range(from.as_str()..).map_err(fault)? {
+            let (key, value) = row.map_err(fault)?;
+            let Some(rest) = key.value().strip_prefix(prefix) else { break };
+            match rest.match_indices('/').nth(segments - 1) {
+                Some((end, _)) => {
+                    below = Some(format!("{prefix}{}", &rest[..end]));
+                    break;
+                }
+                None if rest.matches('/').count() == segments - 1 => found.push(decode(value.value())?),
+                None => {}
+            }
+        }
+        match below {
+            // '0' follows '/', so this is after everything below that object.
+            Some(object) => from = format!("{object}0"),
+            None => return Ok(found),
+        }
+    }
 }
 
 /// The secret that is stored under a name; generated with `make` and stored when it is first needed.
