@@ -52,9 +52,10 @@ pub(crate) const PROFILES: [Profile; 12] = [
     Profile::Rotten,
     Profile::Impatient,
 ];
-/// Of a thousand seeds, how many draw [`Profile::Crowd`], and how many [`Profile::Days`].
+/// Of a thousand seeds, how many draw [`Profile::Crowd`], and how many [`Profile::Days`]. More than one of a hundred has a
+/// long sleep, as it has any other fault.
 const CROWDS: u64 = 2;
-const DAYS: u64 = 5;
+const DAYS: u64 = 12;
 
 /// How often the simulator's Azure misbehaves in which way. Rates are in permille.
 #[derive(Debug, Clone)]
@@ -240,7 +241,7 @@ impl Plan {
             workers: 3,
             faults_until: match profile {
                 Crowd => 3 * HOUR + HOUR / 2,
-                Days => rng.within(50, 80) * HOUR,
+                Days => rng.within(40, 56) * HOUR,
                 _ => rng.within(12, 20) * 60_000,
             },
             azure: manners(profile, rng, crowd),

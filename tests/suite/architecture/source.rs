@@ -78,6 +78,11 @@ pub(super) fn functions(text: &str) -> Vec<(String, usize)> {
         if !is_head || code.ends_with('}') || code.ends_with(';') {
             continue;
         }
+        // A declaration in a trait has no body: the line that closes its parameters ends with a semicolon.
+        let same_depth = |line: &&&str| line.len() - line.trim_start().len() == depth && !line.is_empty();
+        if lines.iter().skip(number + 1).find(same_depth).is_some_and(|line| line.ends_with(';')) {
+            continue;
+        }
         let end = format!("{}}}", " ".repeat(depth));
         let length = lines.iter().skip(number).position(|line| *line == end).unwrap_or_default() + 1;
         functions.push((first_identifier(code.split("fn ").nth(1).unwrap_or_default()), length));

@@ -15,7 +15,7 @@ use tenantry_core::{
     blueprint::Kind,
     engine::{self, Discrepancies, Event, Policy, StepEvent, desired},
     steps::Failure,
-    tenant::{Cause, Consent, FailureClass, Removal, StepState},
+    tenant::{Cause, Consent, Effort, FailureClass, Removal, StepState},
 };
 
 #[test]
@@ -224,5 +224,27 @@ fn an_update_lists_in_advance_what_it_recreates() {
             desired::recreations(&tenant, &plan).is_empty(),
             "{name}: the next update does not answer for it"
         );
+    }
+}
+
+/// Only operations that have ended in an unknown code count after Azure has shown an operation in progress. Without this
+/// a step would be given up for refused reads hours apart; if all were forgotten, a write whose operation always fails
+/// would be repeated forever.
+#[test]
+fn refused_reads_no_longer_count_once_an_operation_is_shown_in_progress() {
+    let mut effort = Effort::none(jiff::Timestamp::UNIX_EPOCH);
+    effort.fail(true);
+    effort.fail(true);
+    effort.progress();
+    assert_eq!(effort.unknown, 0);
+    for ended in 0..4 {
+        effort.send(Vec::new());
+        effort.carry_out();
+        effort.fail(true);
+        effort.progress();
+        assert_eq!(effort.unknown, ended, "operations that have ended in an unknown code");
+        // The operation ends in an unknown code.
+        effort.written = false;
+        effort.unknown = ended + 1;
     }
 }

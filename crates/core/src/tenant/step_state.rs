@@ -255,6 +255,15 @@ impl Effort {
         self.failures = 0;
     }
 
+    /// Records that Azure shows an operation in progress: reads that were refused with unknown codes before no longer
+    /// count. Each accepted write before the last one can have ended in an unknown code, so these still count; otherwise
+    /// a write whose operation always fails would be repeated forever.
+    pub fn progress(&mut self) {
+        if self.written || self.attempts == 0 {
+            self.unknown = self.unknown.min(self.attempts.saturating_sub(1));
+        }
+    }
+
     /// Records that the object matches: earlier failures no longer count.
     pub fn succeed(&mut self) {
         self.failures = 0;

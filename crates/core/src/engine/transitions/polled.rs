@@ -40,6 +40,7 @@ impl At<'_> {
         let change = self.record(|record| {
             let effort = record.state.effort_mut();
             (effort.since, effort.tried, effort.failures) = (since, Some(tried), 0);
+            effort.progress();
         });
         if was_known { Change::Minor } else { change }
     }
