@@ -152,6 +152,12 @@ pub(crate) fn last(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or_default()
 }
 
+/// Whether a role assignment at `scope` applies at `at`: the two are equal, or `at` is below `scope`. Case is ignored.
+pub(crate) fn covers(scope: &str, at: &str) -> bool {
+    at.get(..scope.len()).is_some_and(|start| start.eq_ignore_ascii_case(scope))
+        && matches!(at.as_bytes().get(scope.len()), None | Some(b'/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,5 +195,18 @@ mod tests {
         }
         assert_eq!(ResourcePath::of("/subscriptions/s/resourceGroups").unwrap().types, ["resourceGroups"]);
         assert_eq!(ResourcePath::of("/subscriptions/s/resourceGroups/a%20b").unwrap().group.unwrap(), "a b");
+    }
+
+    #[test]
+    fn an_assignment_applies_at_its_scope_and_below() {
+        for (scope, at, expected) in [
+            ("/subscriptions/a", "/Subscriptions/A", true),
+            ("/subscriptions/a", "/subscriptions/a/resourceGroups/b", true),
+            ("/subscriptions/a", "/subscriptions/ab", false),
+            ("/subscriptions/a/resourceGroups/b", "/subscriptions/a", false),
+            ("", "/subscriptions/a", true),
+        ] {
+            assert_eq!(covers(scope, at), expected, "{scope} and {at}");
+        }
     }
 }

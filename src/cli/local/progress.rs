@@ -16,7 +16,7 @@ use super::super::{output, repeat::asked_for};
 use crate::{
     intake::{self, Intake, IntakeDecision, Lookup, RequestAnswer},
     local::environment::LocalEnvironment,
-    ports::StoreError,
+    ports::{ETag, StoreError},
 };
 
 /// A request file, and the progress of its request.
@@ -31,7 +31,7 @@ struct Entry {
     repeats: bool,
     seen: Option<Seen>,
     /// The version of the tenant's document of which the progress was last shown.
-    version: Option<u64>,
+    version: Option<ETag>,
 }
 
 /// The progress of a tenant, as last shown.
@@ -116,7 +116,7 @@ impl Watch {
             }
             let Some(stored) = local.ports.store.load(&id).await? else { continue };
             let seen = Seen::of(&stored.value, answer.operation_id.as_deref().unwrap_or_default());
-            self.entries[index].version = version;
+            self.entries[index].version = Some(stored.etag);
             settled &= seen.settled;
             if self.entries[index].seen.as_ref() != Some(&seen) {
                 self.print_change(index, &id, &seen);

@@ -82,6 +82,9 @@ fn count(txn: &WriteTransaction, at: Timestamp) -> Result<(), DbError> {
 /// Adds a tenant to the index of leases, or removes it.
 fn note_lease(txn: &WriteTransaction, tenant: &str, has_lease: bool) -> Result<(), DbError> {
     let mut leases = txn.open_table(LEASES)?;
+    if leases.get(tenant)?.is_some() == has_lease {
+        return Ok(());
+    }
     if has_lease {
         leases.insert(tenant, ())?;
     } else {

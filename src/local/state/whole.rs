@@ -14,7 +14,7 @@ use super::{
     tables::{DUE, LEASES, META, TENANTS, number},
     to_json,
 };
-use crate::ports::{Listed, StateStore, StoreError};
+use crate::ports::{ETag, Listed, StateStore, StoreError};
 
 impl LocalState {
     /// The recorded mark of the simulated Azure beside the file, with the file's current number of changes.
@@ -125,10 +125,10 @@ impl LocalState {
     ///
     /// # Errors
     /// [`StoreError`] if the file fails.
-    pub fn version(&self, id: &TenantId) -> Result<Option<u64>, StoreError> {
+    pub fn version(&self, id: &TenantId) -> Result<Option<ETag>, StoreError> {
         let read = self.db.read()?;
         let table = read.open_table(TENANTS).map_err(DbError::from)?;
-        Ok(table.get(id.as_str()).map_err(DbError::from)?.map(|row| row.value().0))
+        Ok(table.get(id.as_str()).map_err(DbError::from)?.map(|row| ETag(row.value().0.to_string())))
     }
 
     /// Whether no tenant has anything left to do. An unreadable document has no work that could be done.

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::{
-    access::rights::{Access, Holder, covers},
+    access::rights::{Access, Holder},
     api_version,
     call::Call,
+    path::covers,
     reply::{Outcome, Reply},
 };
 

@@ -9,7 +9,7 @@ use crate::{
         condition::{Attributes, Condition},
         needs::Need,
     },
-    path::last,
+    path::{covers, last},
     roles::actions::allows,
 };
 
@@ -108,11 +108,6 @@ impl Access {
             reaches && allows(&one.actions, &one.not_actions, &need.action) && holds()
         })
     }
-}
-
-/// Whether an assignment at `scope`, in lower case, covers the scope `at`: the two are equal, or `at` is below `scope`.
-pub(super) fn covers(scope: &str, at: &str) -> bool {
-    at.to_lowercase().strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether two scopes are in the same subscription. That is enough for polls: a permission in a resource group allows

@@ -72,7 +72,9 @@ pub(super) fn list(view: &Snapshot, call: &Call, kind: &'static Profile, path: &
             (group, members)
         }
         (Some(_), None, None) => {
-            let all = view.under(&format!("{}/", subscription.to_lowercase()))?;
+            let collection = format!("/providers/{}/", kind.name.to_lowercase());
+            let prefix = format!("{}/", subscription.to_lowercase());
+            let all = view.under_if(&prefix, |key| key.contains(&collection))?;
             (subscription, all)
         }
     };

@@ -6,6 +6,7 @@ use crate::{
     api_version,
     call::Call,
     error::CloudError,
+    path::covers,
     reply::{Outcome, Refusal, Reply, refuse},
     roles::{
         actions::allows,
@@ -34,8 +35,8 @@ pub(crate) fn read_assignment(view: &Snapshot, call: &Call, scope: &str, name: O
         Some(principal) => {
             let mut held = view.indexed(&held_by(principal))?;
             held.retain(|object| {
-                let at = scope_of(object);
-                reaches(&at, &scope) || (!filter.at_scope && reaches(&scope, &at))
+                let at = object.text("/properties/scope");
+                covers(at, &scope) || (!filter.at_scope && covers(&scope, at))
             });
             held
         }
@@ -60,16 +61,6 @@ fn around(view: &Snapshot, scope: &str, at_scope: bool) -> Result<Vec<Object>, C
     }
     found.retain(|object| object.kind == ASSIGNMENT);
     Ok(found)
-}
-
-/// The scope of an assignment, in lower case.
-fn scope_of(assignment: &Object) -> String {
-    assignment.text("/properties/scope").to_lowercase()
-}
-
-/// Whether an assignment at one scope applies at another one. Both are in lower case.
-fn reaches(scope: &str, at: &str) -> bool {
-    at.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A parsed `$filter` of a list of role assignments. Only `atScope()` and `principalId eq '...'` are supported.
@@ -108,9 +99,8 @@ pub(crate) fn may(
     action: &str,
     on_data: bool,
 ) -> Result<bool, CloudError> {
-    let scope = scope.to_lowercase();
     for one in view.indexed(&held_by(principal))? {
-        if one.visible <= view.now && reaches(&scope_of(&one), &scope) {
+        if one.visible <= view.now && covers(one.text("/properties/scope"), scope) {
             let role = definition(view, one.text("/properties/roleDefinitionId"))?.unwrap_or_default();
             if permits(&role, action, on_data) {
                 return Ok(true);

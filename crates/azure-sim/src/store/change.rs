@@ -127,12 +127,10 @@ impl<'t> Change<'t> {
         self.put_operation(operation)?;
         let next = self.serial("ended")?;
         self.ended.insert(next, operation.id.as_str()).map_err(fault)?;
-        let old = match next.checked_sub(KEPT) {
-            Some(old) => self.ended.remove(old).map_err(fault)?.map(|id| id.value().to_owned()),
-            None => None,
-        };
-        if let Some(id) = old {
-            self.operations.remove(id.as_str()).map_err(fault)?;
+        if let Some(old) = next.checked_sub(KEPT)
+            && let Some(id) = self.ended.remove(old).map_err(fault)?
+        {
+            self.operations.remove(id.value()).map_err(fault)?;
         }
         Ok(())
     }

@@ -38,6 +38,6 @@ mod tests {
         for due in [Due::Operation("a:b".to_owned()), Due::Expiry("/subscriptions/x".to_owned())] {
             assert_eq!(Due::read(&due.text()), Some(due));
         }
-        assert_eq!(Due::read("detach:x"), None);
+        assert_eq!(Due::read("vanish:x"), None);
     }
 }

@@ -45,14 +45,11 @@ impl Snapshot {
         Ok(first.is_some_and(|(key, _)| key.value().0 <= self.now.as_microsecond()))
     }
 
-    /// Calls `is_included` with the entries of the request journal, the newest first, until it returns false.
-    pub(crate) fn journal_backwards(
-        &self,
-        mut is_included: impl FnMut(Entry) -> bool,
-    ) -> Result<(), CloudError> {
+    /// Calls `visit` with the entries of the request journal, the newest first, until `visit` returns false.
+    pub(crate) fn journal_backwards(&self, mut visit: impl FnMut(Entry) -> bool) -> Result<(), CloudError> {
         let journal = self.transaction.open_table(JOURNAL).map_err(fault)?;
         for row in journal.iter().map_err(fault)?.rev() {
-            if !is_included(decode(row.map_err(fault)?.1.value())?) {
+            if !visit(decode(row.map_err(fault)?.1.value())?) {
                 break;
             }
         }

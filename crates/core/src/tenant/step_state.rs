@@ -255,11 +255,12 @@ impl Effort {
         self.failures = 0;
     }
 
-    /// Records that Azure shows an operation in progress: reads that were refused with unknown codes before no longer
-    /// count. Each accepted write before the last one can have ended in an unknown code, so these still count; otherwise
-    /// a write whose operation always fails would be repeated forever.
+    /// Records that Azure shows an operation in progress: requests that were refused with unknown codes before no longer
+    /// count, unless the only writes are among them. Each accepted write before the last one can have ended in an unknown
+    /// code, so these still count; otherwise a write whose operation always fails would be repeated forever.
     pub fn progress(&mut self) {
-        if self.written || self.attempts == 0 {
+        let has_only_read = self.attempts == 0 && self.found.is_empty();
+        if self.written || has_only_read {
             self.unknown = self.unknown.min(self.attempts.saturating_sub(1));
         }
     }
