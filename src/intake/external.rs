@@ -82,7 +82,11 @@ impl Intake {
         })
     }
 
-    /// Binds the operation to a request that is about to be saved. Returns `false` if another request was faster.
+    /// Binds the operation to a request that is about to be saved. Returns `false` if a request with another content
+    /// was faster.
+    ///
+    /// If a request with the same content was faster, the operation stays bound to that one, which is as good. Requests
+    /// that took the record from each other would each have to try as often as there are requests at once.
     pub(super) async fn bind(&self, request: &Request, bond: Bond) -> Result<bool, StoreError> {
         let (Some(external), Bond::Free(seen)) = (&request.external_key, bond) else { return Ok(true) };
         let record = RequestRecord {
@@ -96,7 +100,10 @@ impl Intake {
         };
         match self.ports.store.save_request(&record, seen.as_ref()).await {
             Ok(_) => Ok(true),
-            Err(StoreError::Overtaken) => Ok(false),
+            Err(StoreError::Overtaken) => {
+                let now = self.ports.store.request(&external.key).await?;
+                Ok(now.is_some_and(|stored| stored.value.body_sha256 == external.content))
+            }
             Err(error) => Err(error),
         }
     }

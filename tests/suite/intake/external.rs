@@ -7,16 +7,22 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tenantry::{
     intake::{Intake, IntakeDecision, RequestAnswer},
-    ports::{Listed, Ports, StoreError},
+    ports::{ETag, Listed, Ports, StateStore, StoreError},
 };
 use tenantry_core::{
     blueprint::{Blueprint, DEFAULT},
-    tenant::Status,
+    tenant::{Status, Tenant},
 };
 
 use super::{live, refused, request, signup, take_in};
 use crate::bad_inputs::harness::{Harness, LIVE};
-use crate::testkit::{self, fixture::Fixture, moody::Moody, over::Wrapped};
+use crate::testkit::{
+    self,
+    fixture::Fixture,
+    memory::Memory,
+    moody::Moody,
+    over::{Asked, Over, Wrapped},
+};
 
 fn bought(mut request: Value, operation: &str) -> Value {
     request["external"] = json!({"system": "azure-marketplace", "operationId": operation, "planId": "gold"});
@@ -128,6 +134,52 @@ async fn a_purchase_without_a_tenant_id_is_one_tenant_however_often_it_is_sent()
     assert_eq!(harness.census().await.tenants.len(), 1);
 }
 
+/// A store in which requests that begin together stay side by side: each call takes one turn, and the save of a
+/// tenant's document takes as long as 500 other calls.
+struct InStep(Arc<dyn StateStore>);
+
+impl Over for InStep {
+    fn inner(&self) -> &dyn StateStore {
+        &*self.0
+    }
+
+    fn each<'a, T: Send + 'a>(&'a self, work: Asked<'a, T>) -> Asked<'a, T> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            work.await
+        })
+    }
+
+    fn save<'a>(&'a self, tenant: &'a Tenant, seen: Option<&'a ETag>) -> Asked<'a, ETag> {
+        Box::pin(async move {
+            for _ in 0..500 {
+                tokio::task::yield_now().await;
+            }
+            self.0.save(tenant, seen).await
+        })
+    }
+}
+
+/// Requests that always read the same state and save at the same time are all answered, however many there are.
+#[tokio::test]
+async fn thirty_requests_side_by_side_are_one_operation() {
+    let fixture = Fixture::new(Speed::Max).await;
+    let store = Arc::new(Wrapped(InStep(Arc::new(Memory::default()))));
+    let intake = intake_over(&fixture, Arc::clone(&store) as Arc<dyn StateStore>);
+    let answers = join_all((0..30).map(|n| {
+        let mut request = bought(testkit::signup("contoso"), "op-1");
+        request["requestId"] = format!("click-{n}").into();
+        let intake = &intake;
+        async move { take(intake, &request).await.unwrap() }
+    }))
+    .await;
+    assert!(answers.iter().all(|answer| answer.decision == IntakeDecision::Accepted), "{answers:?}");
+    assert!(answers.iter().all(|answer| answer.operation_id == answers[0].operation_id), "{answers:?}");
+    assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
+    let tenant = store.load(&"contoso".parse().unwrap()).await.unwrap().unwrap().value;
+    assert_eq!((tenant.operations.len(), tenant.incarnation), (1, 1));
+}
+
 #[tokio::test]
 async fn of_concurrent_requests_with_different_contents_one_is_accepted() {
     let harness = Harness::open().await;
@@ -151,9 +203,9 @@ async fn of_concurrent_requests_with_different_contents_one_is_accepted() {
     assert_eq!(live(&harness).await.generation, before + 1, "one update and no more");
 }
 
-/// An intake with the default blueprint over this failing store.
-fn frail(fixture: &Fixture, moody: Arc<Wrapped<Moody>>) -> Intake {
-    let ports = Ports { store: moody, ..fixture.ports.clone() };
+/// An intake with the default blueprint over this store.
+fn intake_over(fixture: &Fixture, store: Arc<dyn StateStore>) -> Intake {
+    let ports = Ports { store, ..fixture.ports.clone() };
     Fixture::intake(&ports, &Blueprint::check(DEFAULT).unwrap().blueprint)
 }
 
@@ -178,7 +230,7 @@ async fn a_crash_between_any_two_saves_neither_doubles_nor_blocks_an_operation()
         let store = Arc::clone(&fixture.ports.store);
         let moody = if undone { Moody::idle(store, fails_at) } else { Moody::new(store, fails_at) };
         let moody = Arc::new(moody);
-        let frail = frail(&fixture, moody);
+        let frail = intake_over(&fixture, moody);
         let refusal = take(&frail, &wrong).await;
         let first = take(&frail, &named("buy-1")).await;
         broke_off += usize::from(refusal.is_err()) + usize::from(first.is_err());
