@@ -41,7 +41,7 @@ pub(crate) struct Front {
 
 impl Front {
     pub(crate) fn new(queue: Option<Queue>) -> Self {
-        let client = Client::builder().timeout(CALL).no_proxy().build().unwrap();
+        let client = tenantry::azure::client::builder().timeout(CALL).no_proxy().build().unwrap();
         Self { client, api: Mutex::default(), sim: Mutex::default(), queue }
     }
 

@@ -23,7 +23,7 @@ pub(crate) fn run(url: &str) -> Outcome<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let folder = tempfile::tempdir()?;
         let file = Arc::new(Mutex::new(File::create(folder.path().join("log"))?));
-        let client = Client::builder().no_proxy().build()?;
+        let client = tenantry::azure::client::builder().no_proxy().build()?;
         let begun = measure::now();
         let mut tenants = stream::iter(0..TENANTS)
             .map(|number| {

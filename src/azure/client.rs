@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use jiff::fmt::rfc2822::DateTimePrinter;
-use reqwest::{Client, RequestBuilder, Response, header::HeaderMap, redirect};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, header::HeaderMap, redirect};
+use rustls::crypto::ring;
 use tenantry_core::steps::retry_after;
 
 use super::call::{Call, ended};
@@ -13,12 +14,22 @@ use crate::ports::{Clock as _, SystemClock};
 /// The timeout of a connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Begins a client with the process's implementation of cryptography, without which reqwest can't set TLS up.
+///
+/// It is ring: the alternative of rustls, aws-lc-rs, takes as long to compile as a fifth of all other crates.
+pub fn builder() -> ClientBuilder {
+    // An error says that another client was built before, with the same implementation.
+    let _ = ring::default_provider().install_default();
+    #[expect(clippy::disallowed_methods, reason = "the implementation of cryptography is set")]
+    Client::builder()
+}
+
 /// Builds the client. Each request ends within `timeout`, including the time to read the answer.
 ///
 /// # Errors
 /// When the client can't be built, for example because TLS can't be set up.
 pub fn client(timeout: Duration) -> Result<Client, reqwest::Error> {
-    Client::builder()
+    builder()
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(timeout)

@@ -3,10 +3,11 @@
 use std::{process::ExitCode, time::Duration};
 
 use clap::Args as ClapArgs;
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::Value;
 
 use super::output;
+use crate::azure::client;
 
 /// The running instance that a command calls, and how the command prints the answer.
 #[derive(Debug, ClapArgs)]
@@ -104,7 +105,7 @@ impl Instance {
         path: &str,
         body: Option<Vec<u8>>,
     ) -> Result<(u16, Value), reqwest::Error> {
-        let client = Client::builder().timeout(Duration::from_secs(60)).build()?;
+        let client = client::builder().timeout(Duration::from_secs(60)).build()?;
         let url = format!("{}{path}", self.url.trim_end_matches('/'));
         let mut request = client.request(method, url);
         if let Some(body) = body {

@@ -231,7 +231,7 @@ async fn a_function_that_does_not_end_delays_shutdown_by_the_grace_period_only()
             async move { shutdown.notified().await },
         ));
     let body = r#"{"Data":{"timer":{}},"Metadata":{}}"#;
-    let call = tokio::spawn(reqwest::Client::new().post(&url).body(body).send());
+    let call = tokio::spawn(crate::testkit::client().post(&url).body(body).send());
     begun.notified().await;
     // From here on only the grace period, in virtual time, can end the server.
     tokio::time::pause();
@@ -241,6 +241,6 @@ async fn a_function_that_does_not_end_delays_shutdown_by_the_grace_period_only()
     assert_eq!(at.elapsed().as_secs(), SHUTDOWN_GRACE.as_secs());
     tokio::time::resume();
     drop(call);
-    let refused = reqwest::Client::new().post(&url).body(body).send().await.unwrap_err();
+    let refused = crate::testkit::client().post(&url).body(body).send().await.unwrap_err();
     assert!(refused.is_connect(), "{refused:?}");
 }

@@ -154,7 +154,10 @@ async fn run(sample: &str, at: usize, answer_with: WrongAnswer, carries_out: boo
     let proxy = Arc::new(Proxy {
         target: fixture.base().to_owned(),
         elsewhere,
-        client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
+        client: tenantry::azure::client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap(),
         replaced: (at, answer_with),
         carries_out,
         requests: AtomicUsize::new(0),

@@ -34,6 +34,7 @@
 //! tokio::spawn(async move { cloud.serve(listener).await });
 //!
 //! let group = format!("http://{address}/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/rg-mine");
+//! # let _ = rustls::crypto::ring::default_provider().install_default();
 //! let answer = reqwest::Client::builder()
 //!     .no_proxy()
 //!     .build()?

@@ -21,6 +21,7 @@
 use std::{str::FromStr, sync::Arc, time::Duration};
 
 use reqwest::{Client, Method, Response, Url, redirect::Policy};
+use rustls::crypto::ring;
 use serde_json::Value;
 
 use crate::{
@@ -133,6 +134,9 @@ pub(crate) async fn serve(
     subscriber: &Subscriber,
     repeat: bool,
 ) -> Result<(), CloudError> {
+    // Without it reqwest can't set TLS up. An error says that it is set already.
+    let _ = ring::default_provider().install_default();
+    #[expect(clippy::disallowed_methods, reason = "the implementation of cryptography is set")]
     let client = Client::builder().no_proxy().redirect(Policy::none()).timeout(TIMEOUT).build();
     let client = client.map_err(|error| CloudError::Serve(error.to_string()))?;
     let subscription = Subscription { inner, client, subscriber, name: subscriber.name() };

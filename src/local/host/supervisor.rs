@@ -15,6 +15,7 @@ use super::{
     handler::{Handler, Running},
     pause,
 };
+use crate::azure::client;
 
 /// The interval at which a starting handler is probed.
 const PROBE_EVERY: Duration = Duration::from_millis(25);
@@ -122,7 +123,7 @@ impl Supervisor {
         };
         self.port = Some(port);
         let url = format!("http://127.0.0.1:{port}");
-        let client = match reqwest::Client::builder().no_proxy().build() {
+        let client = match client::builder().no_proxy().build() {
             Ok(client) => client,
             Err(error) => return End::Failed(error.to_string()),
         };

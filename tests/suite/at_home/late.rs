@@ -61,7 +61,7 @@ async fn served(outage: Option<Duration>) -> Served {
     tokio::spawn(async move {
         serve(listener, functions, async move { shutdown.notified().await }).await.unwrap();
     });
-    Served { url, away, end, client: reqwest::Client::new() }
+    Served { url, away, end, client: crate::testkit::client() }
 }
 
 impl Served {

@@ -98,7 +98,7 @@ impl Harness {
         let port = listener.local_addr().unwrap().port();
         let app = local.app.clone();
         let server = tokio::spawn(async move { serve(listener, app, std::future::pending()).await.unwrap() });
-        Self { folder, local, port, client: reqwest::Client::new(), server }
+        Self { folder, local, port, client: crate::testkit::client(), server }
     }
 
     /// Signs a tenant up and waits until it is active.

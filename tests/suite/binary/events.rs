@@ -1,6 +1,6 @@
 //! The webhook of `tenantry local`, as Event Grid calls it: both handshakes, and a sign-up that arrives as an event.
 
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
@@ -24,7 +24,7 @@ async fn local(folder: &std::path::Path, topics: &str) -> (String, tokio::proces
 async fn both_handshakes_and_sign_ups_by_event_succeed() {
     let folder = folder();
     let (base, _child) = local(folder.path(), &format!("{TOPIC}, /shop/signups")).await;
-    let client = Client::new();
+    let client = crate::testkit::client();
     let url = format!("{base}/api/events");
 
     let asked = client.request(Method::OPTIONS, &url).header("WebHook-Request-Origin", "eventgrid.azure.net");
@@ -69,7 +69,7 @@ async fn both_handshakes_and_sign_ups_by_event_succeed() {
 async fn without_topics_there_is_no_webhook() {
     let folder = folder();
     let (base, _child) = local(folder.path(), "").await;
-    let client = Client::new();
+    let client = crate::testkit::client();
     let url = format!("{base}/api/events");
     let asked = client.request(Method::OPTIONS, &url).header("WebHook-Request-Origin", "eventgrid.azure.net");
     let asked = asked.send().await.unwrap();

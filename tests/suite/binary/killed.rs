@@ -35,7 +35,7 @@ async fn after_twelve_kills_every_tenant_becomes_ready_and_nothing_is_created_tw
 
     let running = local(folder.path()).await;
     let get = async |path: &str| -> Value {
-        reqwest::get(format!("{}{path}", running.base)).await.unwrap().json().await.unwrap()
+        crate::testkit::get(format!("{}{path}", running.base)).await.unwrap().json().await.unwrap()
     };
     nothing_was_made_twice(&get("/_sim/journal").await, 1);
     let undisturbed = undisturbed_kinds().await;

@@ -22,7 +22,7 @@ async fn every_payload_gets_a_json_object_of_the_right_shape_in_both_framings() 
     command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string()).env("TENANTRY_SPEED", "max");
     let _child = command.spawn().unwrap();
     let base = format!("http://127.0.0.1:{port}");
-    let client = reqwest::Client::new();
+    let client = crate::testkit::client();
     until("it answers", async || client.get(&base).send().await.map_err(|error| error.to_string().into()))
         .await;
     payloads::all_are_answered(port).await;
@@ -38,7 +38,7 @@ async fn under_host(folder: &Path, port: u16) -> Child {
 }
 
 async fn answers(port: u16) {
-    let (url, client) = (format!("http://127.0.0.1:{port}"), reqwest::Client::new());
+    let (url, client) = (format!("http://127.0.0.1:{port}"), crate::testkit::client());
     until("it answers", async || client.get(&url).send().await.map_err(|error| error.to_string().into()))
         .await;
 }
@@ -127,7 +127,7 @@ async fn during_shutdown_no_call_is_refused() {
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", mute.local_addr().unwrap()));
     let mut child = command.spawn().unwrap();
     answers(port).await;
-    let call = reqwest::Client::new().post(format!("http://127.0.0.1:{port}/sweep"));
+    let call = crate::testkit::client().post(format!("http://127.0.0.1:{port}/sweep"));
     call.body(r#"{"Data":{"timer":{}}}"#).send().await.unwrap();
     signal("TERM", &child.id().unwrap().to_string()).await;
     let at = SystemClock.now();

@@ -35,7 +35,7 @@ async fn serving(folder: &Path, arguments: &[&str]) -> (Child, String) {
 
 /// Makes the simulated Azure hold back all answers, and signs up a tenant whose reconcile pass waits for them.
 async fn hold_back(base: &str) {
-    let client = reqwest::Client::new();
+    let client = crate::testkit::client();
     let chaos = r#"{"percent": 100, "kinds": ["timeout"], "stallMs": 600000}"#;
     assert!(
         client.post(format!("{base}/_sim/chaos")).body(chaos).send().await.unwrap().status().is_success()
@@ -163,7 +163,7 @@ async fn on_a_full_disk_requests_are_refused_without_a_busy_loop_and_a_signal_en
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let first = tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap();
     let base = first.split([' ', ',']).find(|part| part.starts_with("http://")).unwrap().to_owned();
-    let client = reqwest::Client::new();
+    let client = crate::testkit::client();
     // Rejected bodies are kept, so large ones fill the state file.
     let mut statuses = Vec::new();
     for number in 0..400 {
@@ -236,7 +236,8 @@ async fn a_state_that_does_not_fit_is_refused_with_the_option_to_adopt_it() {
     let adopted = run(tenantry(folder.path(), &[&idle[..], &["--adopt-state"]].concat())).await;
     assert_eq!(adopted.code, Some(0), "{adopted:?}");
     let (mut child, base) = serving(folder.path(), &[]).await;
-    let tenant = reqwest::get(format!("{base}/api/tenants/tailspin")).await.unwrap().text().await.unwrap();
+    let tenant =
+        crate::testkit::get(format!("{base}/api/tenants/tailspin")).await.unwrap().text().await.unwrap();
     assert!(tenant.contains("\"status\":\"deleted\""), "{tenant}");
     child.kill().await.unwrap();
     child.wait().await.unwrap();

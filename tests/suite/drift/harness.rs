@@ -48,7 +48,7 @@ impl DriftHarness {
         change(&mut permissions);
         let access = access::granted(&permissions, &[local_stamp()], None).unwrap();
         let fixture = Fixture::guarded(Speed::Max, access).await;
-        let harness = Self { fixture, heal: BTreeSet::new(), client: reqwest::Client::new() };
+        let harness = Self { fixture, heal: BTreeSet::new(), client: crate::testkit::client() };
         let intake = Fixture::intake(&harness.fixture.ports, &blueprint);
         for sample in samples {
             let answer = intake.take_in(signup(sample).to_string().as_bytes()).await.unwrap();

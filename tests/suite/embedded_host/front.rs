@@ -106,7 +106,7 @@ async fn http_functions_and_admin_calls_are_reached_through_the_front() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(axum::serve(listener, host.router()).into_future());
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = tenantry::azure::client::builder().no_proxy().build().unwrap();
 
     let reply = client.get(format!("{base}/api/tenants/contoso?a=1&a=2&code=k")).send().await.unwrap();
     assert_eq!(
@@ -168,7 +168,7 @@ async fn a_function_invoked_by_hand_gets_no_metadata_of_a_broker() {
     let fixture = fixture();
     let harness = harness(|_| async { done() });
     let host = fixture.start(harness.handler()).await;
-    let (base, client) = (front(&host).await, reqwest::Client::builder().no_proxy().build().unwrap());
+    let (base, client) = (front(&host).await, tenantry::azure::client::builder().no_proxy().build().unwrap());
     for function in ["requests", "sweep"] {
         let call = client.post(format!("{base}/admin/functions/{function}"));
         let reply = call.body(json!({"input": "{\"a\":1}"}).to_string()).send().await.unwrap();
@@ -208,7 +208,7 @@ async fn calls_need_a_key_if_keys_are_set() {
     fixture.settings.keys = Some(Keys { host: "host-key".to_owned(), master: "master-key".to_owned() });
     let harness = harness(|_| async { Json(json!({"Outputs": {"res": {"body": ""}}})).into_response() });
     let host = fixture.start(harness.handler()).await;
-    let (base, client) = (front(&host).await, reqwest::Client::builder().no_proxy().build().unwrap());
+    let (base, client) = (front(&host).await, tenantry::azure::client::builder().no_proxy().build().unwrap());
     let with = |key: &str, path: &str| client.get(format!("{base}{path}")).header("x-functions-key", key);
     let input = |key: &str| {
         let call = client.post(format!("{base}/admin/functions/sweep")).header("x-functions-key", key);

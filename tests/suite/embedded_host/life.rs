@@ -220,7 +220,7 @@ async fn a_handler_that_ends_with_code_0_is_not_started_again() {
     let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", front.local_addr().unwrap());
     tokio::spawn(axum::serve(front, host.router()).into_future());
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = tenantry::azure::client::builder().no_proxy().build().unwrap();
     let status = client.get(format!("{base}/admin/host/status")).send().await.unwrap();
     assert!(status.text().await.unwrap().contains("Running"), "the status does not show it");
     assert_eq!(client.get(format!("{base}/api/tenants")).send().await.unwrap().status(), 500);

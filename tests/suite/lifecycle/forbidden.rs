@@ -126,7 +126,7 @@ async fn a_secret_in_an_id_a_name_or_an_unreadable_text_is_not_repeated_either()
         key.to_owned(),
     ];
     for body in rows {
-        let answer = reqwest::Client::new()
+        let answer = crate::testkit::client()
             .post(format!("{}/api/tenants", harness.base))
             .header("content-type", "application/json")
             .body(body.clone());

@@ -76,7 +76,7 @@ async fn live(case: &Case, permissions: &Permissions) -> Used {
             ),
             Reach::Subscription(_) => url,
         };
-        let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await.unwrap();
+        let answer = crate::testkit::client().get(url).bearer_auth(token).send().await.unwrap();
         assert_eq!(answer.status(), 200);
     }
     assert_eq!(life.ask(&case.signup()).await, Status::Active, "{}: {:#?}", case.name, life.stopped().await);
@@ -246,7 +246,7 @@ impl Ready {
         body: Option<Value>,
     ) -> (u16, Value) {
         let url = format!("{}{path}?api-version=2022-04-01", self.life.fixture.base());
-        let mut request = reqwest::Client::new().request(method, url);
+        let mut request = crate::testkit::client().request(method, url);
         if !token.is_empty() {
             request = request.bearer_auth(token);
         }

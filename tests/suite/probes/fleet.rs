@@ -56,7 +56,7 @@ impl Fleet {
             panic!("{id}: {:#?}", tenant.steps().values().map(|step| &step.state).collect::<Vec<_>>());
         });
         let _: Vec<()> = made.buffered(8).collect().await;
-        Self { fixture, client: reqwest::Client::new() }
+        Self { fixture, client: crate::testkit::client() }
     }
 
     pub(crate) async fn tenants(&self) -> Vec<Tenant> {

@@ -71,7 +71,7 @@ async fn a_redirect_is_an_answer_and_not_followed() {
     let fault = json!({"match": {"pathContains": "/score"}, "answer": {
         "status": 307, "headers": {"Location": format!("{}/elsewhere", fixture.base())}, "body": "x".repeat(1 << 20),
     }});
-    let client = reqwest::Client::new();
+    let client = crate::testkit::client();
     client.post(format!("{}/_sim/faults", fixture.base())).json(&fault).send().await.unwrap();
     let prober = fixture.ports.prober.clone().unwrap();
     let at = target("https://acme.westeurope.inference.ml.azure.com/score");

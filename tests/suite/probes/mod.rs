@@ -155,7 +155,7 @@ async fn without_a_positive_control_nothing_is_proved() {
         tenant.outputs().iter().find(|(name, _)| name.as_str() == "application").unwrap().1["id"].clone();
     let list = format!("/v1.0/applications/{}/federatedIdentityCredentials", application.as_str().unwrap());
     let url = format!("{}{list}", fleet.fixture.base());
-    let shown: serde_json::Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let shown: serde_json::Value = crate::testkit::get(url).await.unwrap().json().await.unwrap();
     let one = shown["value"][0]["id"].as_str().unwrap();
     fleet.change("DELETE", &format!("{list}/{one}"), &json!(null)).await;
     lacks_its_control(&fleet.verified().await, "t-001", "AADSTS700213");

@@ -153,7 +153,7 @@ impl TestDeployment {
             cloud: url,
             identity_header,
             base,
-            client: Client::new(),
+            client: crate::testkit::client(),
             environment,
             fault_proxy,
             store: store.unwrap(),

@@ -42,7 +42,7 @@ impl FaultProxy {
         let mut url: Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         url.set_path(target.path());
         let inner = Arc::new(Inner {
-            client: reqwest::Client::new(),
+            client: crate::testkit::client(),
             target: target.clone(),
             one_of,
             requests: AtomicU64::new(0),

@@ -168,7 +168,7 @@ impl Tenantry {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
-        reqwest::get(format!("{}{path}", self.base)).await.unwrap().json().await.unwrap()
+        crate::testkit::get(format!("{}{path}", self.base)).await.unwrap().json().await.unwrap()
     }
 
     /// Waits until the simulated Azure shows that its only subscriber is in a state for which `is_so` returns true.

@@ -59,7 +59,7 @@ async fn events_that_a_webhook_missed_are_delivered_when_it_is_back() {
         let webhook = app.serve(folder.path(), &address, &[]).await;
         let events = tenantry.get("/_sim/events").await;
         let last = list(&events).last().unwrap();
-        let answer = reqwest::Client::new().post(&url).body(last.to_string()).send().await.unwrap();
+        let answer = crate::testkit::client().post(&url).body(last.to_string()).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{language}");
         webhook.until_says("again: ").await;
         assert_eq!(webhook.said().len(), 1, "{language}: {:#?}", webhook.said());

@@ -40,8 +40,12 @@ async fn the_rust_app_sends_with_its_managed_identity() {
         let sent = rust.run(folder.path(), &order, &identity).await;
         assert_eq!((sent.code, sent.out.as_str()), (Some(0), "sent: tenant northwind\n"), "{sent:#?}");
     }
-    let held: Value =
-        reqwest::get(format!("{base}/_sim/queues/tenant-requests")).await.unwrap().json().await.unwrap();
+    let held: Value = crate::testkit::get(format!("{base}/_sim/queues/tenant-requests"))
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     let messages = held.as_array().unwrap();
     assert_eq!(messages.len(), 1, "the broker has dropped the repeat: {held:#}");
     let message = &messages[0];

@@ -28,7 +28,7 @@ async fn post(client: &Client, url: &str, body: String) -> (u16, Value) {
 #[tokio::test]
 #[ignore = "needs Python, Node and packages: `cargo xtask test` brings them and asks for it"]
 async fn only_the_expected_sender_with_the_key_is_accepted() {
-    let client = Client::new();
+    let client = crate::testkit::client();
     for app in apps() {
         let language = app.language;
         let folder = folder();
@@ -64,7 +64,7 @@ async fn only_the_expected_sender_with_the_key_is_accepted() {
 #[tokio::test]
 #[ignore = "needs Python, Node and packages: `cargo xtask test` brings them and asks for it"]
 async fn batches_reordered_and_unknown_events_are_handled() {
-    let client = Client::new();
+    let client = crate::testkit::client();
     for app in apps() {
         let folder = folder();
         let webhook = app.serve(folder.path(), "127.0.0.1:0", &[]).await;

@@ -93,7 +93,7 @@ impl Harness {
             "match": {"method": "PUT", "pathContains": "onlineEndpoints"},
             "answer": {"status": status, "body": {"error": {"code": code, "message": "No."}}},
         });
-        let client = reqwest::Client::new();
+        let client = crate::testkit::client();
         let posted = client.post(format!("{}/faults", self.window)).body(fault.to_string()).send().await;
         assert!(posted.unwrap().status().is_success());
     }
@@ -105,7 +105,7 @@ impl Harness {
         let application = self.window.replace("/_sim", &format!("/v1.0/applications(appId='{app_id}')"));
         for name in ["Somebody Else", &stored.value.spec.display_name] {
             let patch = json!({"displayName": name}).to_string();
-            let patched = reqwest::Client::new().patch(&application).body(patch).send().await;
+            let patched = crate::testkit::client().patch(&application).body(patch).send().await;
             assert!(patched.unwrap().status().is_success());
             let (_, reported) = self.local.app.drift_scanner.run(100).await.unwrap();
             assert_eq!(reported.len(), 1);
@@ -114,7 +114,8 @@ impl Harness {
     }
 
     async fn events(&self) -> Vec<Value> {
-        let text = reqwest::get(format!("{}/events", self.window)).await.unwrap().text().await.unwrap();
+        let text =
+            crate::testkit::get(format!("{}/events", self.window)).await.unwrap().text().await.unwrap();
         serde_json::from_str(&text).unwrap()
     }
 

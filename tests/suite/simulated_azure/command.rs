@@ -52,7 +52,7 @@ async fn start(folder: &Path) -> (Child, BTreeMap<String, String>) {
 
 async fn sim(settings: &BTreeMap<String, String>, path: &str) -> Vec<Value> {
     let url = format!("{}/_sim/{path}", settings["TENANTRY_ARM"]);
-    reqwest::get(url).await.unwrap().json().await.unwrap()
+    crate::testkit::get(url).await.unwrap().json().await.unwrap()
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn the_printed_settings_make_the_program_use_the_simulated_azure() {
     assert_eq!((azure.arm.port(), azure.arm.port()), (azure.graph.port(), azure.service_bus.port()));
     assert!(Path::new(&settings["TENANTRY_STAMPS"]).is_absolute());
     let url = format!("{}{}?api-version={GROUPS}", settings["TENANTRY_ARM"], group("acme"));
-    assert_eq!(reqwest::get(&url).await.unwrap().status(), 401, "it is strict");
+    assert_eq!(crate::testkit::get(&url).await.unwrap().status(), 401, "it is strict");
     child.kill().await.unwrap();
     let (_child, again) = start(folder.path()).await;
     assert_eq!(again["IDENTITY_HEADER"], settings["IDENTITY_HEADER"], "pasted settings stay valid");

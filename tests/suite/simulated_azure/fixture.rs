@@ -94,14 +94,14 @@ impl Fixture {
         let now = Arc::new(move || Timestamp::from_second(ticking.load(Ordering::SeqCst)).unwrap());
         let settings = change(CloudSettings::new(folder.path().join("cloud.redb"), now), &folder);
         let (server, base, secret) = serve(&settings).await;
-        Self { _folder: folder, clock, settings, server, base, secret, client: reqwest::Client::new() }
+        Self { _folder: folder, clock, settings, server, base, secret, client: crate::testkit::client() }
     }
 
     /// Ends the server as a kill does, and starts another one with the same file.
     pub(crate) async fn restart(&mut self) {
         self.server.abort();
         assert!((&mut self.server).await.unwrap_err().is_cancelled());
-        self.client = reqwest::Client::new();
+        self.client = crate::testkit::client();
         (self.server, self.base, self.secret) = serve(&self.settings).await;
     }
 

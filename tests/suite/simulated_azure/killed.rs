@@ -65,7 +65,8 @@ async fn write(client: &reqwest::Client, base: &str, name: &str) -> bool {
 }
 
 async fn names(base: &str, path: &str, member: &str) -> BTreeSet<String> {
-    let shown: Value = reqwest::get(format!("{base}/_sim/{path}")).await.unwrap().json().await.unwrap();
+    let shown: Value =
+        crate::testkit::get(format!("{base}/_sim/{path}")).await.unwrap().json().await.unwrap();
     let texts = shown.as_array().unwrap().iter().map(|one| one[member].as_str().unwrap());
     texts.map(|text| text.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
 }
@@ -77,7 +78,7 @@ async fn a_kill_loses_nothing_that_was_answered() {
     let mut answered = BTreeSet::new();
     for round in 0..3 {
         let (mut child, base) = start(folder.path()).await;
-        let client = reqwest::Client::new();
+        let client = crate::testkit::client();
         let writers = (0..4).map(|writer| {
             let (client, base) = (client.clone(), base.clone());
             tokio::spawn(async move {

@@ -134,7 +134,7 @@ async fn a_property_outside_ascii_is_refused() {
     let sender = Sender::new().await;
     let url = format!("{}/tenant-wakeups/messages", sender.fixture.base());
     let value = reqwest::header::HeaderValue::from_bytes("\"Zürich\"".as_bytes()).unwrap();
-    let request = reqwest::Client::new().post(url).header("authorization", &sender.bearer);
+    let request = crate::testkit::client().post(url).header("authorization", &sender.bearer);
     assert_eq!(request.header("city", value).body("{}").send().await.unwrap().status(), 400);
 }
 

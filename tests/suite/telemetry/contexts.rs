@@ -36,7 +36,7 @@ async fn trace_of(properties: Value, body: Value, header: Option<&str>) -> char 
     let server = tokio::spawn(serve(listener, notebook.clone(), std::future::pending()));
     let body = BASE64_STANDARD.encode(body.to_string());
     let envelope = json!({"Data": {"wakeupMsg": body}, "Metadata": {"ApplicationProperties": properties}});
-    let mut request = reqwest::Client::new().post(&url).json(&envelope);
+    let mut request = crate::testkit::client().post(&url).json(&envelope);
     if let Some(header) = header {
         request = request.header("traceparent", header);
     }

@@ -46,7 +46,7 @@ impl Serving {
         command.envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let child = command.spawn().unwrap();
-        let (url, client) = (format!("http://127.0.0.1:{port}"), reqwest::Client::new());
+        let (url, client) = (format!("http://127.0.0.1:{port}"), crate::testkit::client());
         until("it answers", async || client.get(&url).send().await.map_err(|error| json!(error.to_string())))
             .await;
         let azure = std::fs::read_to_string(folder.join("data/azure.port")).unwrap();

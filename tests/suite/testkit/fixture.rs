@@ -128,7 +128,7 @@ impl Fixture {
             scheduler: Arc::new(LostWakeUps),
             clock: clock.clone(),
         };
-        Self { ports, clock, subscribers, base, client: reqwest::Client::new(), server, _folder: folder }
+        Self { ports, clock, subscribers, base, client: crate::testkit::client(), server, _folder: folder }
     }
 
     /// An intake that uses these ports and has one blueprint.

@@ -99,7 +99,7 @@ impl Harness {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let app: axum::Router = host.router().merge(local.cloud.router());
         let front = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { local, base, client: reqwest::Client::new(), front, _host: host, folder }
+        Self { local, base, client: crate::testkit::client(), front, _host: host, folder }
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {

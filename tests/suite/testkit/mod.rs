@@ -70,6 +70,16 @@ pub(crate) fn removal(id: &str, tenant: &str) -> Value {
     request(id, "deprovision", tenant, json!({"reason": "contract ended", "gracePeriod": "PT0S"}))
 }
 
+/// An HTTP client with default settings.
+pub(crate) fn client() -> reqwest::Client {
+    tenantry::azure::client::builder().build().unwrap()
+}
+
+/// Sends a GET.
+pub(crate) async fn get(url: impl reqwest::IntoUrl) -> reqwest::Result<reqwest::Response> {
+    client().get(url).send().await
+}
+
 /// A new folder, in memory if the machine has `/dev/shm`, because most tests do not depend on durability.
 pub(crate) fn folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()

@@ -27,7 +27,7 @@ async fn quarantine_deletes_only_the_access_that_others_were_given() {
     let foreign = json!({
         "issuer": "https://elsewhere.example", "subject": "somebody", "audiences": ["api://x"],
     });
-    let made = reqwest::Client::new()
+    let made = testkit::client()
         .patch(format!("{}{path}(name='foreign')", harness.base))
         .header("prefer", "create-if-missing")
         .json(&foreign);
@@ -93,7 +93,7 @@ async fn quarantine_suspends_a_tenant_that_others_still_reach_until_a_person_res
     // An unknown principal becomes Owner of the subscription in which the tenants are.
     let upsert = async |path: &str, body: Value| -> Value {
         let url = format!("{}/v1.0/{path}", harness.base);
-        let request = reqwest::Client::new().patch(url).header("prefer", "create-if-missing").json(&body);
+        let request = testkit::client().patch(url).header("prefer", "create-if-missing").json(&body);
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 201);
         answer.json().await.unwrap()

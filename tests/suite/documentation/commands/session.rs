@@ -204,7 +204,7 @@ impl Session {
 
     async fn is_at_rest(&self) -> Option<bool> {
         let get = async |path: String| -> Option<Value> {
-            reqwest::get(format!("http://{}/api/tenants{path}", self.at)).await.ok()?.json().await.ok()
+            crate::testkit::get(format!("http://{}/api/tenants{path}", self.at)).await.ok()?.json().await.ok()
         };
         for tenant in get("?limit=200".to_owned()).await?.get("tenants")?.as_array()? {
             let shown = get(format!("/{}", tenant.get("tenantId")?.as_str()?)).await?;

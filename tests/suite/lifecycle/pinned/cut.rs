@@ -9,7 +9,7 @@ async fn a_suspension_disables_the_principal_and_says_when_access_was_cut() {
     let principal = tenant.exports["servicePrincipalObjectId"].as_str().unwrap().to_owned();
     let url = format!("{}/v1.0/servicePrincipals/{principal}", deployment.fixture.base());
     let enabled = async || -> Value {
-        let shown: Value = reqwest::get(&url).await.unwrap().json().await.unwrap();
+        let shown: Value = crate::testkit::get(&url).await.unwrap().json().await.unwrap();
         shown["accountEnabled"].clone()
     };
     assert_eq!(enabled().await, true);

@@ -48,7 +48,7 @@ async fn an_identity_can_not_delete_an_application_of_another_one() {
         .unwrap()
         .to_owned();
     let url = format!("{}/v1.0/applications/{id}", life.fixture.base());
-    let delete = |token: &'static str| reqwest::Client::new().delete(&url).bearer_auth(token).send();
+    let delete = |token: &'static str| crate::testkit::client().delete(&url).bearer_auth(token).send();
     assert_eq!(delete(CLIENT).await.unwrap().status(), 403);
     assert_eq!(delete("provisioner").await.unwrap().status(), 204);
 }
