@@ -1,4 +1,4 @@
-//! Measures the time and memory that the program needs: `cargo xtask bench [cold] [load] [many] [verdicts] [verify]`.
+//! Measures the time and memory that the program needs: `cargo xtask bench [cold] [load] [many] [profile] [verify]`.
 //!
 //! No measurement passes or fails. Times depend on the machine, so the load is compared with a bare loop of the same
 //! requests and as many durable writes, measured in the same run. Only the ratio can be compared between machines.
@@ -6,10 +6,9 @@
 //! - `cold`: from the start of `tenantry serve` to its first answer, and its memory when idle.
 //! - `load`: 1000 synthetic tenants through the library, against a stub that answers at once.
 //! - `many`: 100, 1000 and 3000 tenants at once through `tenantry local`.
-//! - `verdicts`: time and memory to judge bad and good inputs.
+//! - `profile`: where the time of the load goes; only if it is named.
 //! - `verify`: the isolation check over 1000, 10,000 and 50,000 tenants in memory.
 
-mod bad;
 mod bare;
 mod cold;
 mod fleet;
@@ -17,9 +16,9 @@ mod many;
 mod measure;
 #[path = "../../tests/suite/testkit/over.rs"]
 mod over;
+mod profile;
 mod stub;
 mod synthetic;
-mod verdicts;
 
 use std::{
     error::Error,
@@ -28,12 +27,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use peak_alloc::PeakAlloc;
 use serde_json::Value;
-
-/// Counts allocated memory, at a cost far below the measured times.
-#[global_allocator]
-static MEMORY: PeakAlloc = PeakAlloc;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -53,6 +47,7 @@ fn main() -> ExitCode {
         ["bare", url] => bare::run(url),
         // Cargo passes `--bench` for a measurement; `cargo test --benches` has nothing to check here.
         _ if !flags.contains(&"--bench") => Ok(()),
+        ["profile"] => profile::report(),
         parts => measure(parts),
     };
     match done {
@@ -65,7 +60,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(parts: &[&str]) -> Outcome<()> {
-    const PARTS: [&str; 5] = ["cold", "load", "many", "verdicts", "verify"];
+    const PARTS: [&str; 4] = ["cold", "load", "many", "verify"];
     if let Some(part) = parts.iter().find(|part| !PARTS.contains(part)) {
         return Err(format!("there is no part `{part}`; there are {}", PARTS.join(", ")).into());
     }
@@ -78,9 +73,6 @@ fn measure(parts: &[&str]) -> Outcome<()> {
     }
     if selected("many") {
         many::report()?;
-    }
-    if selected("verdicts") {
-        verdicts::report()?;
     }
     if selected("verify") {
         fleet::report()?;

@@ -47,8 +47,7 @@ pub(crate) fn run(url: &str) -> Outcome<()> {
 
 async fn sign_up_all(url: &str) -> Outcome<()> {
     let folder = tempfile::tempdir()?;
-    let counts = Arc::new(Counts::default());
-    let crew = Arc::new(Crew::new(url, folder.path(), &counts).await?);
+    let crew = Arc::new(Crew::new(url, folder.path(), false).await?);
     let begun = measure::now();
     let mut tenants = stream::iter(0..TENANTS)
         .map(|number| {
@@ -61,39 +60,43 @@ async fn sign_up_all(url: &str) -> Outcome<()> {
         millis.push(done??);
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let each = |count: &AtomicU64| count.load(Relaxed) as f64 / TENANTS as f64;
+    let each = |count: u64| count as f64 / TENANTS as f64;
+    let (saved, counts) = (crew.saved(), &crew.counts);
     line(json!({
         "perSecond": TENANTS as f64 / seconds,
         "p50Ms": measure::quantile(&mut millis, 0.5),
         "p99Ms": measure::quantile(&mut millis, 0.99),
         "cpuSeconds": measure::cpu_seconds("self"),
         "peakMiB": measure::memory_mib("self", "VmHWM"),
-        "savesPerTenant": each(&counts.saves),
-        "changesPerTenant": each(&counts.saves) + each(&counts.records) + each(&counts.histories),
-        "requestsPerTenant": each(&counts.requests),
-        "eventsPerTenant": each(&counts.events),
+        "savesPerTenant": each(saved.documents),
+        "changesPerTenant": each(saved.changes),
+        "requestsPerTenant": each(counts.requests.load(Relaxed)),
+        "eventsPerTenant": each(counts.events.load(Relaxed)),
         "requeued": counts.requeued.load(Relaxed),
     }));
     Ok(())
 }
 
 /// The program's intake and reconciler, assembled with ports as in production.
-struct Crew {
+pub(crate) struct Crew {
     intake: Intake,
     reconciler: Reconciler,
     counts: Arc<Counts>,
 }
 
 impl Crew {
-    async fn new(url: &str, folder: &std::path::Path, counts: &Arc<Counts>) -> Outcome<Self> {
+    /// Assembles the crew. If it `weighs`, it also counts the bytes of the documents that it saves, for which it makes
+    /// the JSON of each twice.
+    pub(crate) async fn new(url: &str, folder: &std::path::Path, weighs: bool) -> Outcome<Self> {
+        let counts = Arc::new(Counts { weighs, ..Counts::default() });
         let store = LocalState::open(Db::open(&folder.join("state.redb"))?).await?;
         let transport = HttpTransport::simulated(&url.parse()?, REQUEST_TIMEOUT)?;
         let ports = Ports {
-            store: Arc::new(Wrapped(Counted { inner: store, counts: Arc::clone(counts) })),
-            transport: Arc::new(Counted { inner: transport, counts: Arc::clone(counts) }),
+            store: Arc::new(Wrapped(Counted { inner: store, counts: Arc::clone(&counts) })),
+            transport: Arc::new(Counted { inner: transport, counts: Arc::clone(&counts) }),
             prober: None,
-            publisher: Arc::clone(counts) as Arc<dyn Publisher>,
-            scheduler: Arc::clone(counts) as Arc<dyn Scheduler>,
+            publisher: Arc::clone(&counts) as Arc<dyn Publisher>,
+            scheduler: Arc::clone(&counts) as Arc<dyn Scheduler>,
             clock: Arc::new(SystemClock),
         };
         let checked = Blueprint::check(&blueprint()).map_err(|findings| format!("{findings:?}"))?;
@@ -101,12 +104,28 @@ impl Crew {
         Ok(Self {
             intake: Intake::new(ports.clone(), DEPLOYMENT, vec![checked.blueprint], stamps),
             reconciler: Reconciler::new(ports, Settings::local(DEPLOYMENT), "bench"),
-            counts: Arc::clone(counts),
+            counts,
         })
     }
 
+    /// What was saved so far.
+    pub(crate) fn saved(&self) -> Saved {
+        let counts = &self.counts;
+        let [documents, records, histories] =
+            [&counts.documents, &counts.records, &counts.histories].map(|count| count.load(Relaxed));
+        Saved { documents, changes: documents + records + histories, bytes: counts.bytes.load(Relaxed) }
+    }
+
     /// Signs up one tenant and reconciles it until it is active. Returns how many milliseconds that took.
-    async fn tenant(&self, number: usize) -> Outcome<f64> {
+    pub(crate) async fn tenant(&self, number: usize) -> Outcome<f64> {
+        let begun = measure::now();
+        let id = self.sign_up(number).await?;
+        self.until_active(&id).await?;
+        Ok(measure::millis_since(begun))
+    }
+
+    /// Takes one tenant's sign-up in.
+    pub(crate) async fn sign_up(&self, number: usize) -> Outcome<TenantId> {
         let id = format!("tenant-{number:04}");
         let message = json!({
             "schema": "tenantry.request/1",
@@ -115,15 +134,18 @@ impl Crew {
             "tenantId": id,
             "spec": {"displayName": id, "tier": "dedicated", "adminContact": "ops@example.com"},
         });
-        let id: TenantId = id.parse()?;
-        let begun = measure::now();
         let answer = self.intake.take_in(message.to_string().as_bytes()).await?;
         if answer.decision != IntakeDecision::Accepted {
             return Err(format!("a sign-up was not accepted: {answer:?}").into());
         }
+        Ok(id.parse()?)
+    }
+
+    /// Reconciles a tenant until it is active.
+    pub(crate) async fn until_active(&self, id: &TenantId) -> Outcome<()> {
         loop {
-            match self.reconciler.reconcile(&id).await? {
-                Progress::Settled(Status::Active) => return Ok(measure::millis_since(begun)),
+            match self.reconciler.reconcile(id).await? {
+                Progress::Settled(Status::Active) => return Ok(()),
                 Progress::Requeued(at) | Progress::Held(at) => {
                     self.counts.requeued.fetch_add(1, Relaxed);
                     SystemClock.sleep_until(at).await;
@@ -161,9 +183,21 @@ fn blueprint() -> String {
     text
 }
 
+/// How much was saved.
+pub(crate) struct Saved {
+    pub(crate) documents: u64,
+    /// Documents, request records and groups of history rows.
+    pub(crate) changes: u64,
+    /// Bytes of the documents; 0 unless the crew weighs them.
+    #[allow(dead_code, reason = "only benches/memory weighs")]
+    pub(crate) bytes: u64,
+}
+
 #[derive(Default)]
 struct Counts {
-    saves: AtomicU64,
+    weighs: bool,
+    bytes: AtomicU64,
+    documents: AtomicU64,
     records: AtomicU64,
     histories: AtomicU64,
     requests: AtomicU64,
@@ -203,7 +237,11 @@ impl Over for Counted<LocalState> {
     }
 
     fn save<'a>(&'a self, tenant: &'a Tenant, seen: Option<&'a ETag>) -> Asked<'a, ETag> {
-        self.counts.saves.fetch_add(1, Relaxed);
+        self.counts.documents.fetch_add(1, Relaxed);
+        if self.counts.weighs {
+            let bytes = tenant.to_json().map_or(0, |json| json.len());
+            self.counts.bytes.fetch_add(bytes as u64, Relaxed);
+        }
         self.inner.save(tenant, seen)
     }
 

@@ -24,9 +24,11 @@ impl App {
     }
 
     pub(super) async fn audit(&self) -> Answer {
-        let (reports, recorded) = match self.reconciler.isolation_scanner().run(PORTION).await {
-            Ok(done) => done,
-            Err(error) => return Answer::TryAgain { why: error.to_string() },
+        let run = self.reconciler.isolation_scanner().run(PORTION);
+        let (reports, recorded) = match self.reconciler.unless_draining(run).await {
+            Some(Ok(done)) => done,
+            Some(Err(error)) => return Answer::TryAgain { why: error.to_string() },
+            None => return shuts_down(),
         };
         // The new verdicts are in the tenants' outboxes; a reconcile pass publishes them.
         for tenant in &recorded {
@@ -49,9 +51,11 @@ impl App {
     }
 
     pub(super) async fn drift(&self) -> Answer {
-        let (reports, recorded) = match self.drift_scanner.run(DRIFT_PORTION).await {
-            Ok(done) => done,
-            Err(error) => return Answer::TryAgain { why: error.to_string() },
+        let run = self.drift_scanner.run(DRIFT_PORTION);
+        let (reports, recorded) = match self.reconciler.unless_draining(run).await {
+            Some(Ok(done)) => done,
+            Some(Err(error)) => return Answer::TryAgain { why: error.to_string() },
+            None => return shuts_down(),
         };
         // The results are in the tenants' outboxes, and repairs are due; a reconcile pass publishes and repairs. Passes
         // may take long, so this function only schedules them.
@@ -90,4 +94,10 @@ fn not_verified(report: &IsolationReport) -> Option<String> {
     let (tenant, verdict, why) = (&report.tenant_id, report.verdict.as_str(), why.join(", "));
     tracing::warn!(tenant.id = %tenant, verdict, findings = codes.join(","), why, "isolation is not verified");
     Some(format!("tenant {tenant} is {verdict}: {why}"))
+}
+
+/// The answer of a scan that a shutdown has cut short. The scan's cursor was not moved, so the next run checks the same
+/// tenants.
+fn shuts_down() -> Answer {
+    Answer::TryAgain { why: "the process shuts down".to_owned() }
 }

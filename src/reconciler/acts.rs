@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use tenantry_core::{
-    blueprint::{Kind, RenderError},
+    blueprint::{Guard, Kind, RenderError},
     engine::{Act, Change, Discrepancy, Event},
     ids::StepName,
     steps::{self, Comparison, Deletion, Failure, Request, Step},
@@ -135,7 +135,7 @@ impl Pass<'_> {
             RenderError::Field(bad) => bad.into(),
         })?;
         // Values that were unknown when the plan was made are checked by the same rules now.
-        if let Some(objection) = plan.objections(&rendered).first() {
+        if let Some(objection) = plan.at_hand().objections(&rendered).first() {
             return Err(refused(objection));
         }
         let recorded = record.map(|record| record.outputs.clone()).unwrap_or_default();
@@ -147,7 +147,8 @@ impl Pass<'_> {
     fn send(&mut self, name: StepName, prepared: Prepared, finding: Option<Discrepancy>) {
         let Some(record) = self.tenant.steps().get(&name) else { return };
         let generation = record.generation;
-        let guard = self.tenant.plan.guard(record.kind, record.is_marked_for_deletion());
+        let at_hand = Arc::clone(self.tenant.plan.at_hand());
+        let guard = Guard::new(record.kind, record.is_marked_for_deletion(), at_hand);
         let transport: Arc<dyn Transport> =
             Arc::new(Guarded::new(Arc::clone(&self.reconciler.ports.transport), guard));
         let remedy = self.remedy(&name, &record.state);

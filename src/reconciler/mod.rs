@@ -181,6 +181,16 @@ impl Reconciler {
         let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 
+    /// The result of work that a later run repeats, or `None` if the graceful shutdown starts first. The work is then
+    /// dropped between two requests, so it has to be one that survives the end of the process at any point.
+    pub async fn unless_draining<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.drain_requested() => None,
+        }
+    }
+
     /// Reconciles one tenant: reads its document, takes the lease, and repeats *decide, save, send, apply* until
     /// nothing more can be done now.
     ///

@@ -12,6 +12,7 @@ use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use tenantry_core::{
     ids::{TenantId, sha256_hex},
     isolation::{Aim, Calls, JudgedTenant, Live, Probe, ProbeKind, ProbeOutcome, ProbeTarget, pairs},
+    tenant::Tenant,
 };
 
 use super::{AT_ONCE, budget::RetryingProber};
@@ -200,29 +201,33 @@ async fn guest(
     services: &[Service],
 ) -> Result<Option<(TenantId, ProbeToken)>, String> {
     let last = services.last().map(|service| &service.tenant);
-    let mut tenants = Vec::new();
-    for after in [last, None] {
-        let more = ports.store.list(after, CANDIDATES + services.len()).await;
-        let more = more.map_err(|error| format!("other tenants can't be listed: {error}"))?;
-        tenants.extend(Listed::sorted_out(more).0);
-    }
     let mut tried: BTreeSet<TenantId> = services.iter().map(|service| service.tenant.clone()).collect();
-    tenants.retain(|tenant| tried.insert(tenant.id.clone()));
-    tenants.truncate(CANDIDATES);
+    let mut left = CANDIDATES;
     let first_good = async {
-        for tenant in tenants {
-            let Ok(Some(judged)) = JudgedTenant::of(&tenant) else { continue };
-            let Some((judged, target)) = aim(&judged).filter(|(one, _)| one.settled && !one.suspended) else {
-                continue;
-            };
-            let Service { tenant, token, own, .. } = as_itself(prober, judged, target).await;
-            if let Ok(token) = token
-                && own.outcome == ProbeOutcome::Reached
-            {
-                return Some((tenant, token));
+        // Usually the next tenant is a good one, so the others are read only if there is none.
+        for after in [last, None] {
+            let more = ports.store.list(after, left + tried.len()).await;
+            let more = more.map_err(|error| format!("other tenants can't be listed: {error}"))?;
+            let mut tenants = Listed::sorted_out(more).0;
+            tenants.retain(|tenant| tried.insert(tenant.id.clone()));
+            tenants.truncate(left);
+            left -= tenants.len();
+            for tenant in &tenants {
+                if let Some(good) = token_of(prober, tenant).await {
+                    return Ok(Some(good));
+                }
             }
         }
-        None
+        Ok(None)
     };
-    Ok(tokio::time::timeout(GUEST_TIMEOUT, first_good).await.unwrap_or_default())
+    tokio::time::timeout(GUEST_TIMEOUT, first_good).await.unwrap_or(Ok(None))
+}
+
+/// A valid token of a tenant whose own call to its service succeeds.
+async fn token_of(prober: &dyn Prober, tenant: &Tenant) -> Option<(TenantId, ProbeToken)> {
+    let judged = JudgedTenant::of(tenant).ok()??;
+    let (judged, target) = aim(&judged).filter(|(one, _)| one.settled && !one.suspended)?;
+    let Service { tenant, token, own, .. } = as_itself(prober, judged, target).await;
+    let is_good = own.outcome == ProbeOutcome::Reached;
+    Some((tenant, token.ok().filter(|_| is_good)?))
 }

@@ -35,12 +35,6 @@ mod kinds;
 use std::process::ExitCode;
 
 use arguments::Arguments;
-use peak_alloc::PeakAlloc;
-
-/// Measures how much memory a check needs.
-#[global_allocator]
-static MEMORY: PeakAlloc = PeakAlloc;
-
 fn main() -> ExitCode {
     let arguments = match Arguments::read(std::env::args().skip(1)) {
         Ok(Some(arguments)) => arguments,

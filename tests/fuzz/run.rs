@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use tenantry::ports::{Clock as _, SystemClock};
 
-use super::{MEMORY, arguments::Arguments, corpus, draw::Draw, mutate, shrink, targets::Target};
+use super::{arguments::Arguments, corpus, draw::Draw, mutate, shrink, targets::Target};
 
 /// The number of new inputs per target by default: all targets together take a few seconds without optimisation.
 const INPUTS: u64 = 3000;
@@ -168,11 +168,12 @@ impl Run<'_> {
 
 /// Checks an input and measures how many bytes of memory that needed.
 fn judge(target: &Target, input: &[u8]) -> (Judged, usize) {
-    MEMORY.reset_peak_usage();
-    let before = MEMORY.current_usage();
-    let checked = panic::catch_unwind(AssertUnwindSafe(|| (target.check)(input)));
-    let used = MEMORY.peak_usage().saturating_sub(before);
-    let judged = match checked {
+    let mut checked = None;
+    let allocated = allocation_counter::measure(|| {
+        checked = Some(panic::catch_unwind(AssertUnwindSafe(|| (target.check)(input))));
+    });
+    let used = usize::try_from(allocated.bytes_max).unwrap();
+    let judged = match checked.unwrap() {
         Ok(_) if used > MEMORY_FLOOR + MEMORY_PER_BYTE * input.len() => {
             Judged::Violated("memory".to_owned(), format!("{} KiB for {} bytes", used >> 10, input.len()))
         }

@@ -49,8 +49,8 @@ cargo xtask <chore> [arguments]
                   (--mutant NAME: only those with this in their names, with all their seeds; --record: writes into
                   each mutant's patch which seed detects it, which is tried first the next time)
   mutants         fails where a mutant of tests/sim/mutants does not apply to the product any more
-  bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verdicts,
-                  verify (all when none is named)
+  bench [PARTS]   the measurements, as numbers and ratios: cold, load, many, verify, verdicts, allocations
+                  (all when none is named), and profile: where the time of the load goes (needs perf)
   crash [ARGS]    the program killed again and again while tenants are created, changed and deleted; ARGS:
                   --kills N --pauses N --tenants N --seed S --speed max|N --environment local|azure|both
   infra           infra/ parses as Bicep and follows checkov's rules; installs both with Python's pip
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
     let done = match chore.as_str() {
         "test" => test::run(&rest),
         "azurite" => azurite::bring().map(|()| ExitCode::SUCCESS),
-        "bench" => run(&mut bench::command(&rest)),
+        "bench" => bench::run(&rest),
         "crash" => crash::run(&rest),
         "fetch" => fetch(),
         "fuzz" => run(&mut fuzz::command(&rest)),

@@ -53,8 +53,12 @@ pub(super) struct Watch {
     json: bool,
     terminal: bool,
     drawn: usize,
+    /// The entry with which the next reading of running tenants begins.
+    next: usize,
 }
 
+/// How many running tenants are read at once.
+const READ_AT_ONCE: usize = 16;
 /// The width of a progress bar, in characters.
 const BAR: usize = 24;
 
@@ -71,7 +75,7 @@ impl Watch {
         };
         let entries = bodies.iter().map(entry).collect();
         let terminal = !json && std::io::stdout().is_terminal();
-        Self { entries, json, terminal, drawn: 0 }
+        Self { entries, json, terminal, drawn: 0, next: 0 }
     }
 
     /// Prints which files repeat earlier requests. Call it before the requests are sent.
@@ -90,41 +94,61 @@ impl Watch {
 
     /// Reads the tenant of each file and shows what changed. Returns `true` once all are settled.
     pub(super) async fn update(&mut self, local: &LocalEnvironment) -> Result<bool, StoreError> {
-        let mut settled = true;
         for index in 0..self.entries.len() {
             let entry = &mut self.entries[index];
-            if entry.answer.is_none() {
-                entry.answer = local.app.intake.answer_to(&entry.lookup).await?;
-                if let Some(answer) =
-                    entry.answer.clone().filter(|answer| answer.decision != IntakeDecision::Accepted)
-                {
-                    self.print_refusal(index, &answer);
-                }
-            }
-            let entry = &self.entries[index];
-            let Some(answer) = &entry.answer else {
-                settled = false;
-                continue;
-            };
-            let (IntakeDecision::Accepted, Some(id)) = (answer.decision, answer.tenant_id.clone()) else {
-                continue;
-            };
-            let version = local.state.version(&id)?;
-            if let Some(seen) = entry.seen.as_ref().filter(|_| version == entry.version) {
-                settled &= seen.settled;
+            if entry.answer.is_some() {
                 continue;
             }
+            entry.answer = local.app.intake.answer_to(&entry.lookup).await?;
+            if let Some(answer) =
+                entry.answer.clone().filter(|answer| answer.decision != IntakeDecision::Accepted)
+            {
+                self.print_refusal(index, &answer);
+            }
+        }
+        for index in self.outdated(local)? {
+            let Some((id, operation)) = self.entries[index].accepted() else { continue };
             let Some(stored) = local.ports.store.load(&id).await? else { continue };
-            let seen = Seen::of(&stored.value, answer.operation_id.as_deref().unwrap_or_default());
+            let seen = Seen::of(&stored.value, &operation);
             self.entries[index].version = Some(stored.etag);
-            settled &= seen.settled;
             if self.entries[index].seen.as_ref() != Some(&seen) {
                 self.print_change(index, &id, &seen);
                 self.entries[index].seen = Some(seen);
             }
         }
         self.draw();
-        Ok(settled)
+        Ok(self.entries.iter().all(Entry::is_settled))
+    }
+
+    /// The entries whose tenants are read now, because their documents have changed since they were last shown: all
+    /// that may be settled, and of the others some. Otherwise watching a thousand tenants would take more time than
+    /// provisioning them.
+    fn outdated(&mut self, local: &LocalEnvironment) -> Result<Vec<usize>, StoreError> {
+        let ids: Vec<Option<TenantId>> =
+            self.entries.iter().map(|entry| entry.accepted().map(|(id, _)| id)).collect();
+        let rows = local.state.rows(ids.iter().flatten())?;
+        let changed = |index: &usize| {
+            let row = ids.get(*index)?.as_ref().and_then(|id| rows.get(id))?;
+            (self.entries.get(*index)?.version.as_ref() != Some(&row.version)).then_some(row.is_due)
+        };
+        let count = ids.len();
+        let from = self.next.min(count);
+        let (mut now, mut running) = (Vec::new(), 0);
+        for index in (from..count).chain(0..from) {
+            match changed(&index) {
+                Some(true) if running == READ_AT_ONCE => {}
+                Some(is_due) => {
+                    running += usize::from(is_due);
+                    if is_due {
+                        self.next = index + 1;
+                    }
+                    now.push(index);
+                }
+                None => {}
+            }
+        }
+        now.sort_unstable();
+        Ok(now)
     }
 
     fn print_refusal(&self, index: usize, answer: &RequestAnswer) {
@@ -208,6 +232,18 @@ impl Watch {
 }
 
 impl Entry {
+    /// The tenant and the operation of an accepted request.
+    fn accepted(&self) -> Option<(TenantId, String)> {
+        let answer = self.answer.as_ref().filter(|answer| answer.decision == IntakeDecision::Accepted)?;
+        Some((answer.tenant_id.clone()?, answer.operation_id.clone().unwrap_or_default()))
+    }
+
+    /// Whether nothing is left to show: the request was not accepted, or its work has ended.
+    fn is_settled(&self) -> bool {
+        let Some(_) = &self.answer else { return false };
+        self.accepted().is_none() || self.seen.as_ref().is_some_and(|seen| seen.settled)
+    }
+
     fn tenant(&self) -> String {
         let id = self.answer.as_ref().and_then(|answer| answer.tenant_id.as_ref());
         id.map_or_else(|| self.file.clone(), ToString::to_string)

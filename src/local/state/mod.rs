@@ -5,6 +5,8 @@
 mod tables;
 mod whole;
 
+pub use whole::RowState;
+
 use azure_sim::db::{Db, DbError};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;

@@ -1,6 +1,8 @@
 //! What the program asks of the state file itself: whether it belongs to the simulated Azure beside it, the leases of the
 //! last process, and whether anything is left to do.
 
+use std::collections::BTreeMap;
+
 use azure_sim::{db::DbError, pairing::Mark};
 use jiff::Timestamp;
 use redb::ReadableTable as _;
@@ -11,10 +13,19 @@ use tenantry_core::{
 
 use super::{
     LocalState,
-    tables::{DUE, LEASES, META, TENANTS, number},
+    tables::{DUE, DUE_OF, LEASES, META, TENANTS, number},
     to_json,
 };
 use crate::ports::{ETag, Listed, StateStore, StoreError};
+
+/// What is known of a tenant's document without parsing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowState {
+    /// The document's version.
+    pub version: ETag,
+    /// Whether the tenant has work left, now or at a later time.
+    pub is_due: bool,
+}
 
 impl LocalState {
     /// The recorded mark of the simulated Azure beside the file, with the file's current number of changes.
@@ -121,14 +132,25 @@ impl LocalState {
         Ok(leased)
     }
 
-    /// The version of a tenant's document; `None` if there is no document. The document itself is not parsed.
+    /// What is known of tenants' documents without parsing them, all at the same instant. Tenants without a document
+    /// are left out.
     ///
     /// # Errors
     /// [`StoreError`] if the file fails.
-    pub fn version(&self, id: &TenantId) -> Result<Option<ETag>, StoreError> {
+    pub fn rows<'a>(
+        &self,
+        ids: impl IntoIterator<Item = &'a TenantId>,
+    ) -> Result<BTreeMap<&'a TenantId, RowState>, StoreError> {
         let read = self.db.read()?;
-        let table = read.open_table(TENANTS).map_err(DbError::from)?;
-        Ok(table.get(id.as_str()).map_err(DbError::from)?.map(|row| ETag(row.value().0.to_string())))
+        let tenants = read.open_table(TENANTS).map_err(DbError::from)?;
+        let due = read.open_table(DUE_OF).map_err(DbError::from)?;
+        let mut rows = BTreeMap::new();
+        for id in ids {
+            let Some(row) = tenants.get(id.as_str()).map_err(DbError::from)? else { continue };
+            let is_due = due.get(format!("t/{id}").as_str()).map_err(DbError::from)?.is_some();
+            rows.insert(id, RowState { version: ETag(row.value().0.to_string()), is_due });
+        }
+        Ok(rows)
     }
 
     /// Whether no tenant has anything left to do. An unreadable document has no work that could be done.

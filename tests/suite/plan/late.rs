@@ -1,11 +1,11 @@
 //! Late values, which are known only when other steps are ready, have to follow the same rules as early ones. Each
 //! request is checked before it is sent.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
 use tenantry_core::{
-    blueprint::{Blueprint, Kind, Outputs},
+    blueprint::{Blueprint, Guard, Kind, Outputs},
     ids::ResourceId,
 };
 
@@ -22,7 +22,7 @@ fn judged(step: &str, principal: &Value) -> Vec<&'static str> {
     let outputs =
         BTreeMap::from([("identity".parse().unwrap(), Outputs::from([("p".to_owned(), principal.clone())]))]);
     let rendered = plan.render(&it, &outputs).unwrap();
-    plan.objections(&rendered).into_iter().map(|objection| objection.code).collect()
+    plan.at_hand().objections(&rendered).into_iter().map(|objection| objection.code).collect()
 }
 
 #[test]
@@ -94,7 +94,8 @@ fn each_request_is_judged_before_it_is_sent() {
         (Kind::Check, false, &own, true, Some(&fine), Some("id-outside-tenant")),
     ];
     for (kind, removes, about, writes, body, expected) in rows {
-        let objection = plan.guard(kind, removes).objection(Some(about), writes, body);
+        let objection =
+            Guard::new(kind, removes, Arc::new(plan.at_hand())).objection(Some(about), writes, body);
         assert_eq!(objection.map(|objection| objection.code), expected, "{kind:?} {about} {body:?}");
     }
 }

@@ -6,6 +6,9 @@
 
 /// Whether a pattern in a role definition matches an action.
 pub(crate) fn matches(pattern: &str, action: &str) -> bool {
+    if !pattern.contains('*') {
+        return pattern.eq_ignore_ascii_case(action);
+    }
     let (pattern, action) = (pattern.as_bytes(), action.as_bytes());
     // `reached[n]` says whether the part of the pattern that is read so far matches the first `n` bytes of the action.
     let mut reached: Vec<bool> = (0..=action.len()).map(|length| length == 0).collect();

@@ -27,6 +27,10 @@ const REBINDING: [&str; 8] =
 ///
 /// Checks every `scheme://` in the text, also one that is percent-encoded within the query of another.
 pub(super) fn objection(text: &str) -> Option<&'static str> {
+    // A colon may be written in code; without both there is no address.
+    if !text.contains([':', '%']) {
+        return None;
+    }
     let decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
     let decoded = percent_encoding::percent_decode_str(&decoded).decode_utf8_lossy();
     decoded.match_indices("://").find_map(|(at, _)| {

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
+use super::{Objection, Rendered, judge};
 use crate::ids::ResourceId;
 
 /// The ids of the resources that a tenant's plan and requests may name.
 #[derive(Debug, Clone, Default)]
-pub(super) struct AtHand {
+pub struct AtHand {
     own: Vec<ResourceId>,
     stamp: Vec<ResourceId>,
     subscriptions: Vec<String>,
@@ -24,6 +25,12 @@ impl AtHand {
         hand.stamp.extend(ResourceId::of_group(subscription, member("resourceGroup")).ok());
         hand.gather(stamp);
         hand
+    }
+
+    /// The objections to a rendered step of the tenant. They come from the same rules as those to planned steps, now
+    /// also for the values that were not known when the plan was made.
+    pub fn objections(&self, rendered: &Rendered) -> Vec<Objection> {
+        judge::step(rendered, self)
     }
 
     fn gather(&mut self, value: &Value) {

@@ -1,9 +1,9 @@
 //! Applies the rules to planned steps, to rendered steps, and to each request just before it is sent. The rules are the
 //! same each time, so that a value that becomes known late is judged like an early one.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     BadField, Kind, ResourceType,
@@ -77,13 +77,18 @@ fn written<B: Part>(
 /// Judges a step's requests just before they are sent.
 #[derive(Debug, Clone)]
 pub struct Guard {
-    pub(super) kind: Kind,
-    /// Whether the step is marked for deletion: its object may no longer be in the plan.
-    pub(super) removes: bool,
-    pub(super) hand: AtHand,
+    kind: Kind,
+    removes: bool,
+    hand: Arc<AtHand>,
 }
 
 impl Guard {
+    /// The guard of the requests of a step of this kind. `removes` says whether the step is marked for deletion: its
+    /// object may no longer be in the plan.
+    pub fn new(kind: Kind, removes: bool, hand: Arc<AtHand>) -> Self {
+        Self { kind, removes, hand }
+    }
+
     /// Why a request must not be sent, or `None` if it may be. `about` is the resource in the request's path; `writes`
     /// says whether the request changes something.
     pub fn objection(
@@ -221,11 +226,8 @@ pub(super) fn value(name: &str, value_of_it: &Value, objections: &mut Vec<Object
     }
     match value_of_it {
         Value::Object(members) => {
-            let mut seen = BTreeSet::new();
+            objections.extend(written_twice(members).into_iter().map(twice));
             for (key, inside) in members {
-                if !seen.insert(key.to_ascii_lowercase()) {
-                    objections.push(twice(key));
-                }
                 if is_free {
                     objections.extend(secret(key, inside));
                 } else {
@@ -236,6 +238,17 @@ pub(super) fn value(name: &str, value_of_it: &Value, objections: &mut Vec<Object
         Value::Array(items) => items.iter().for_each(|item| value(name_of_items(name), item, objections)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// The names of members that a member before has too, written with other capitals.
+fn written_twice(members: &Map<String, Value>) -> Vec<&str> {
+    fn lower(name: &str) -> impl Iterator<Item = u8> {
+        name.bytes().map(|byte| byte.to_ascii_lowercase())
+    }
+    let mut names: Vec<&str> = members.keys().map(String::as_str).collect();
+    names.sort_by(|one, other| lower(one).cmp(lower(other)));
+    let pairs = names.iter().zip(names.iter().skip(1));
+    pairs.filter(|(one, other)| one.eq_ignore_ascii_case(other)).map(|(_, other)| *other).collect()
 }
 
 /// The member name by which the items of a list are judged: items of `tags` count as tags, all others have no name.

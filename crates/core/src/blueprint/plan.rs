@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    BadField, Desired, Guard, Objection, Rendered, expression, fields::StoredStep, graph, hand::AtHand,
-    immutable, judge, planner, render::render, scope::Scope,
+    BadField, Desired, Rendered, expression, fields::StoredStep, graph, hand::AtHand, immutable, planner,
+    render::render, scope::Scope,
 };
 use crate::{
     ids::{StepName, sha256_hex},
@@ -188,19 +188,9 @@ impl Plan {
         })
     }
 
-    /// The objections to a rendered step. They come from the same rules as those to planned steps, now also for the
-    /// values that were not known when the plan was made.
-    pub fn objections(&self, rendered: &Rendered) -> Vec<Objection> {
-        judge::step(rendered, &self.at_hand())
-    }
-
-    /// The guard that judges the requests of a step of this kind just before they are sent. `removes` says whether the
-    /// step is marked for deletion.
-    pub fn guard(&self, kind: Kind, removes: bool) -> Guard {
-        Guard { kind, removes, hand: self.at_hand() }
-    }
-
-    fn at_hand(&self) -> AtHand {
+    /// The ids that the tenant's steps and requests may name. Collecting them reads the whole plan, so whoever judges
+    /// more than one step keeps them.
+    pub fn at_hand(&self) -> AtHand {
         at_hand(&self.steps, self.context.get("stamp").unwrap_or(&Value::Null))
     }
 

@@ -87,14 +87,17 @@ pub(super) fn member(name: &str, value: &Value) -> Option<Objection> {
         let message = format!("`{name}` would put a secret into the blueprint");
         return Some(Objection { code: "secret-in-body", message, hint: "use a federated credential" });
     }
+    let (_, refused, code, why, hint) =
+        MEMBERS.iter().find(|(member, ..)| member.eq_ignore_ascii_case(name))?;
     let written = match value {
-        Value::String(text) => text.to_ascii_lowercase(),
-        Value::Bool(flag) => flag.to_string(),
+        Value::String(text) => text.as_str(),
+        Value::Bool(true) => "true",
+        Value::Bool(false) => "false",
         Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => return None,
     };
-    let (_, _, code, why, hint) = MEMBERS.iter().find(|(member, refused, ..)| {
-        member.eq_ignore_ascii_case(name) && refused.contains(&written.as_str())
-    })?;
+    if !refused.iter().any(|refused| refused.eq_ignore_ascii_case(written)) {
+        return None;
+    }
     Some(Objection { code, message: format!("`{name}: {}` {why}", bare(value)), hint })
 }
 

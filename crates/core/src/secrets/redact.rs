@@ -160,8 +160,8 @@ fn formed(text: &str) -> String {
 }
 
 pub(super) fn normal(name: &str) -> String {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    plain.trim_end_matches(|c: char| c.is_ascii_digit()).to_ascii_lowercase()
+    let letters = name.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
+    letters.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// Whether a name is that of a secret, as a whole or by its end.

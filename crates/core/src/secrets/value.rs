@@ -35,6 +35,8 @@ const BESIDE_SIGNATURE: [&str; 6] = ["sv=", "se=", "sr=", "sp=", "ss=", "skoid="
 const SIGNATURE: usize = 20;
 /// How many characters after the separator of `name=value` are checked.
 const CHECKED_CHARACTERS: usize = 80;
+/// The shortest secret without `=` and `:`, in bytes: the beginning of a private key.
+const SHORTEST: usize = "-----BEGIN PRIVATE KEY".len();
 /// The shortest JSON Web Token (`eyJ..`), in bytes.
 const TOKEN: usize = 40;
 /// Markers in keys of Service Bus, Event Hubs, IoT Hub, Azure's registries and Batch, which otherwise have the length
@@ -78,21 +80,31 @@ fn within(name: &str, value: &Value) -> Option<(String, &'static str)> {
 }
 
 fn of_member(name: &str, text: &str) -> Option<&'static str> {
-    let decoded = percent_decode_str(text).decode_utf8_lossy();
     let whole = of_text(name, text);
-    whole.or_else(|| (decoded != text).then(|| of_text(name, &decoded)).flatten())
+    if whole.is_some() || !text.contains('%') {
+        return whole;
+    }
+    of_text(name, &percent_decode_str(text).decode_utf8_lossy())
 }
 
 fn of_text(name: &str, text: &str) -> Option<&'static str> {
+    // Nearly all texts are short words, and this function sees every member of every request.
+    let assigns = text.bytes().any(|byte| matches!(byte, b'=' | b':'));
+    if !assigns && text.len() < SHORTEST {
+        return None;
+    }
     let found = |find: fn(&str, &mut Vec<Range<usize>>)| {
         let mut found = Vec::new();
         find(text, &mut found);
         found
     };
-    let is_hash = HASHES.iter().any(|hash| normal(name).contains(hash)) || text.contains("sha512-");
+    let is_hash = || {
+        let name = normal(name);
+        HASHES.iter().any(|hash| name.contains(hash)) || text.contains("sha512-")
+    };
     let is_key = |range: &Range<usize>| {
         let key = &text[range.clone()];
-        (key.ends_with("==") && !is_hash) || MARKS.iter().any(|mark| key.contains(mark))
+        (key.ends_with("==") && !is_hash()) || MARKS.iter().any(|mark| key.contains(mark))
     };
     let is_open = |range: &Range<usize>| stands_for_itself(&text[range.clone()]);
     if !found(private_keys).is_empty() {
@@ -101,6 +113,8 @@ fn of_text(name: &str, text: &str) -> Option<&'static str> {
         Some("a token")
     } else if !found(marked_keys).is_empty() {
         Some("a client secret or a key")
+    } else if !assigns {
+        None
     } else if found(base64_keys).iter().any(is_key) {
         Some("the key of an account")
     } else if found(user_infos).iter().any(is_open) {
@@ -112,7 +126,7 @@ fn of_text(name: &str, text: &str) -> Option<&'static str> {
 
 /// The kind of secret in `AccountKey=..`, `sig=..`, `"clientSecret": ".."`: recognized by the name within the text.
 fn named(text: &str) -> Option<&'static str> {
-    let signed = BESIDE_SIGNATURE.iter().any(|beside| text.contains(beside));
+    let signed = || BESIDE_SIGNATURE.iter().any(|beside| text.contains(beside));
     text.match_indices(['=', ':']).find_map(|(at, separator)| {
         let before = text[..at].trim_end_matches(' ');
         let unquoted = before.strip_suffix(['"', '\'']).map(|name| name.trim_end_matches('\\'));
@@ -129,7 +143,7 @@ fn named(text: &str) -> Option<&'static str> {
         let end = value.find(|c: char| c.is_whitespace() || "&;,\"'<>)]}|\\".contains(c));
         let value = &value[..end.unwrap_or(value.len())];
         if is_signature {
-            let is_one = (signed || value.len() >= SIGNATURE) && !value.is_empty();
+            let is_one = !value.is_empty() && (value.len() >= SIGNATURE || signed());
             return is_one.then_some("a shared access signature");
         }
         stands_for_itself(value).then_some("a credential with its name")

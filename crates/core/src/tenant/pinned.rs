@@ -2,7 +2,7 @@
 //!
 //! A document is saved with every change of a step, and most of it is its plan, which does not change. So the plan's
 //! JSON is made with the first save, or when a document is read and compared with the stored text, and every other save
-//! reuses it.
+//! reuses it. The ids that the plan may name are collected once too, for all requests that are judged by them.
 
 use std::{
     fmt,
@@ -13,7 +13,7 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::Error as _};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::blueprint::Plan;
+use crate::blueprint::{AtHand, Plan};
 
 /// A plan and its JSON. Both are immutable, so they never differ; to change the plan, replace the whole value.
 ///
@@ -24,6 +24,7 @@ pub struct PinnedPlan(Arc<Inner>);
 struct Inner {
     plan: Plan,
     text: OnceLock<Box<RawValue>>,
+    at_hand: OnceLock<Arc<AtHand>>,
 }
 
 impl PinnedPlan {
@@ -38,11 +39,16 @@ impl PinnedPlan {
         let text = to_raw_value(&self.0.plan)?;
         Ok(self.0.text.get_or_init(|| text))
     }
+
+    /// The ids that the tenant's steps and requests may name, collected once.
+    pub fn at_hand(&self) -> &Arc<AtHand> {
+        self.0.at_hand.get_or_init(|| Arc::new(self.0.plan.at_hand()))
+    }
 }
 
 impl From<Plan> for PinnedPlan {
     fn from(plan: Plan) -> Self {
-        Self(Arc::new(Inner { plan, text: OnceLock::new() }))
+        Self(Arc::new(Inner { plan, text: OnceLock::new(), at_hand: OnceLock::new() }))
     }
 }
 
@@ -95,7 +101,8 @@ mod tests {
         let mut tenant = tenant();
         let marked = RawValue::from_string("{\"made\":\"before\"}".to_owned()).unwrap();
         let plan = Plan::clone(&tenant.plan);
-        tenant.plan = PinnedPlan(Arc::new(Inner { plan, text: OnceLock::from(marked) }));
+        tenant.plan =
+            PinnedPlan(Arc::new(Inner { plan, text: OnceLock::from(marked), at_hand: OnceLock::new() }));
         for _ in 0..2 {
             tenant.version += 1;
             assert!(tenant.clone().to_json().unwrap().contains("\"plan\":{\"made\":\"before\"}"));

@@ -51,6 +51,7 @@ const fn listed(page: &'static str, begins: &'static str, times: usize, because:
 pub(super) const ROWS: &[Row] = &[
     listed("CONTRIBUTING.md", "cargo", 5, Because::Builds),
     listed("README.md", "cargo xtask test", 1, Because::RunsLong),
+    listed("docs/benchmarks.md", "cargo xtask bench", 2, Because::RunsLong),
     listed("docs/deploy.md", "", 22, Because::NeedsAzure),
     listed("docs/integrating.md", "az ", 1, Because::NeedsAzure),
     listed("docs/integrating.md", "cd examples/signup-app", 2, Because::TestedElsewhere),

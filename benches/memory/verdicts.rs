@@ -15,7 +15,7 @@ use tenantry::{
 };
 use tenantry_core::{blueprint::Blueprint, ids::TenantId};
 
-use crate::{MEMORY, Outcome, bad, line, measure};
+use crate::{Outcome, bad, line, measure};
 
 /// How often each input is read. The fastest run counts, because other processes delay the others.
 const REPEATS: usize = 5;
@@ -40,7 +40,7 @@ struct Sum {
     /// The large inputs that need more memory than the target, each with the multiple of its size.
     hungry: Vec<String>,
     /// The most memory that any input needs, in KiB.
-    most: usize,
+    most: u64,
 }
 
 pub(crate) fn report() -> Outcome<()> {
@@ -89,17 +89,16 @@ pub(crate) fn report() -> Outcome<()> {
 
 /// Runs a reader on an input. Returns whether the input is accepted, the shortest time in milliseconds, and the peak of
 /// memory in bytes.
-fn judged(reader: Reader, bytes: &[u8]) -> (bool, f64, usize) {
-    let (mut best, mut taken, mut peak) = (f64::INFINITY, false, 0);
-    for _ in 0..REPEATS {
-        MEMORY.reset_peak_usage();
-        let before = MEMORY.current_usage();
-        let begun = measure::now();
-        taken = reader(bytes);
-        best = best.min(measure::millis_since(begun));
-        peak = MEMORY.peak_usage().saturating_sub(before);
-    }
-    (taken, best, peak)
+fn judged(reader: Reader, bytes: &[u8]) -> (bool, f64, u64) {
+    let (mut best, mut taken) = (f64::INFINITY, false);
+    let allocated = allocation_counter::measure(|| {
+        for _ in 0..REPEATS {
+            let begun = measure::now();
+            taken = reader(bytes);
+            best = best.min(measure::millis_since(begun));
+        }
+    });
+    (taken, best, allocated.bytes_max)
 }
 
 fn entries() -> Outcome<Vec<Entry>> {
