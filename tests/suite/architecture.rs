@@ -44,7 +44,7 @@ const CORE_LAYERS: &[&[&str]] = &[
     &["tenant"],
     &["blueprint"],
     &["ids", "secrets", "compare"],
-    &["pointer", "time"],
+    &["pointer", "spelling", "time"],
 ];
 
 /// The layers of the simulated Azure.

@@ -16,7 +16,8 @@
 //! its desired state. [`permissions`] derives the minimum permissions that the deployment of a blueprint needs.
 //!
 //! [`ids`] has validated names and Azure resource ids; [`mod@pointer`] encodes JSON pointers; [`secrets`] recognizes
-//! secrets, to redact or refuse them; [`time`] adds durations to instants.
+//! secrets, to redact or refuse them; [`spelling`] suggests names for misspelt ones; [`time`] adds durations to
+//! instants.
 
 pub mod blueprint;
 pub mod compare;
@@ -27,6 +28,7 @@ pub mod isolation;
 pub mod permissions;
 pub mod pointer;
 pub mod secrets;
+pub mod spelling;
 pub mod steps;
 pub mod tenant;
 pub mod time;
