@@ -17,6 +17,7 @@ mod samples;
 mod sim;
 mod slow;
 mod test;
+mod types;
 mod zig;
 
 use std::{
@@ -57,6 +58,8 @@ cargo xtask <chore> [arguments]
   package [ARGS]  what is deployed, in target/package: app/, tenantry.zip, a bill of materials, sums; needs Python;
                   --check checks it and starts it like the Functions host, --again builds our own crate a
                   second time at another path and --twice everything, and compares
+  types [FOLDER]  makes the core's table of Azure's resource types, crates/core/data/azure-types.bin, from a folder
+                  beside the checkout; --check fails if the table is not what the folder gives
   ci              everything that has to pass before a change is merged: `bash .ci/run`
   help            this text
 ";
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         "package" => package::run(&rest),
         "samples" => samples::bring().map(|_| ExitCode::SUCCESS),
         "sim" => sim::run(&rest),
+        "types" => types::run(&rest),
         "ci" => run(&mut ci::command()),
         "help" | "--help" | "-h" => return help(io::stdout()),
         _ => {

@@ -33,11 +33,13 @@ pub(crate) fn write(parts: &Parts) -> Outcome<String> {
     Ok(table + &sections.collect::<String>())
 }
 
-/// The texts of licences in a crate's folder. A crate without any names its licence in its manifest, and the table does
-/// too.
+/// The texts of licences in a crate's folder, and in its `data`, which may come from somebody else: the table of Azure's
+/// types in tenantry-core does. A crate without any names its licence in its manifest, and the table does too.
 fn licences(folder: &Path) -> Outcome<Vec<String>> {
     let mut found = Vec::new();
-    for file in files(folder)? {
+    let data = folder.join("data");
+    let of_data = if data.is_dir() { files(&data)? } else { Vec::new() };
+    for file in files(folder)?.into_iter().chain(of_data) {
         let name = file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
         if BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)) {
             found.push(String::from_utf8_lossy(&fs::read(&file)?).replace("\r\n", "\n"));
