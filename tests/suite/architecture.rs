@@ -43,7 +43,7 @@ const CORE_LAYERS: &[&[&str]] = &[
     &["steps"],
     &["tenant"],
     &["blueprint"],
-    &["ids", "secrets", "compare"],
+    &["ids", "secrets", "compare", "types"],
     &["pointer", "spelling", "time"],
 ];
 
@@ -82,10 +82,12 @@ const PURE: [&str; 7] = [
 
 /// What the core may depend on: none of these waits, or reaches a file or a network. jiff can read the clock, and uuid
 /// can draw a random id if another crate enables `v4`; `IMPURE` rejects those calls.
-const HARMLESS: [&str; 10] = [
+const HARMLESS: [&str; 12] = [
     "jiff",
     "minijinja",
+    "miniz_oxide",
     "percent-encoding",
+    "regex-lite",
     "saphyr-parser",
     "schemars",
     "serde",

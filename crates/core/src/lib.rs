@@ -15,6 +15,8 @@
 //! from the observed state whether only a tenant reaches its service; [`drift`] reports whether a tenant still matches
 //! its desired state. [`permissions`] derives the minimum permissions that the deployment of a blueprint needs.
 //!
+//! [`types`] has the table of Azure's resource types: their API versions, and what a body may say at a version.
+//!
 //! [`ids`] has validated names and Azure resource ids; [`mod@pointer`] encodes JSON pointers; [`secrets`] recognizes
 //! secrets, to redact or refuse them; [`spelling`] suggests names for misspelt ones; [`time`] adds durations to
 //! instants.
@@ -32,3 +34,4 @@ pub mod spelling;
 pub mod steps;
 pub mod tenant;
 pub mod time;
+pub mod types;
