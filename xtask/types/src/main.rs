@@ -82,8 +82,14 @@ fn difference(committed: &[String], given: &[String]) -> String {
     let first = committed.iter().zip(given).position(|(committed, given)| committed != given);
     first.map_or_else(
         || "the texts are the same, but compressed by another version of miniz_oxide".to_owned(),
-        |at| format!("text {at} of {} differs", given.len()),
+        |at| format!("{} differs", name(given, at)),
     )
+}
+
+/// The name of a text, from the contents.
+fn name(texts: &[String], at: usize) -> &str {
+    let names = texts.first().and_then(|contents| contents.split("\n\n").nth(1)).unwrap_or_default();
+    at.checked_sub(1).and_then(|at| names.lines().nth(at)).unwrap_or("the list of types and versions")
 }
 
 /// The notice is written by hand, so that it could name another version than that of the source.
@@ -94,4 +100,24 @@ fn names_the_source(texts: &[String], data: &Path) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::other(format!("{} does not name the source, `{source}`", data.join(NOTICE).display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::difference;
+
+    #[test]
+    fn a_difference_is_named() {
+        let table = |texts: [&str; 3]| texts.map(str::to_owned);
+        let given = table(["P 1.2\n\na.b/2024-01-01\nc.d/2024-01-01\n\n", "one", "two"]);
+        let rows = [
+            (table([&given[0], "one", "other"]), "c.d/2024-01-01 differs"),
+            (table(["", "one", "two"]), "the list of types and versions differs"),
+            (given.clone(), "the texts are the same, but compressed by another version of miniz_oxide"),
+        ];
+        for (committed, expected) in rows {
+            assert_eq!(difference(&committed, &given), expected);
+        }
+        assert_eq!(difference(&given[..2], &given), "it has 2 texts instead of 3");
+    }
 }
