@@ -31,7 +31,7 @@ pub fn run(args: &CheckArgs, out: &mut dyn io::Write) -> io::Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
-    let (blueprint, findings) = match Blueprint::check(&text) {
+    let (blueprint, findings) = match Blueprint::lint(&text) {
         Ok(checked) => (Some(checked.blueprint), checked.warnings),
         Err(findings) => (None, findings),
     };

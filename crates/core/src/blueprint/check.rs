@@ -1,5 +1,6 @@
 //! Checks a file before any tenant is planned: references, expressions, cycles.
 
+mod bodies;
 mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,11 @@ pub(super) fn check(file: &File, findings: &mut Findings) {
     super::proof::check(file, checker.findings);
     checker.circles();
     checker.unused();
+}
+
+/// Adds warnings about the bodies of all steps.
+pub(super) fn bodies(file: &File, findings: &mut Findings) {
+    file.steps.iter().for_each(|step| bodies::check(file, step, findings));
 }
 
 struct Checker<'a> {

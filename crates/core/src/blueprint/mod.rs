@@ -153,12 +153,32 @@ impl Blueprint {
     /// # Ok::<(), String>(())
     /// ```
     pub fn check(text: &str) -> Result<Checked, Vec<Diagnostic>> {
+        Self::checked(text, |_, _| {})
+    }
+
+    /// Like [`Self::check`], with warnings about bodies of Azure resources that do not fit the published types: unknown
+    /// members and values, wrong types, missing or read-only members, unknown resource types and API versions.
+    ///
+    /// This reads the table of types, which takes some milliseconds, so it is for a person who writes a blueprint, not
+    /// for the start of a process.
+    ///
+    /// # Errors
+    /// All errors and warnings, if there is an error.
+    pub fn lint(text: &str) -> Result<Checked, Vec<Diagnostic>> {
+        Self::checked(text, check::bodies)
+    }
+
+    fn checked(
+        text: &str,
+        further: impl FnOnce(&file::File, &mut findings::Findings),
+    ) -> Result<Checked, Vec<Diagnostic>> {
         let mut findings = findings::Findings::default();
         let file = tree::read(text, &mut findings).map(|root| {
             let file = file::read(&root, &mut findings);
             check::check(&file, &mut findings);
             rules::inspect(&file, &mut findings);
             rules::no_secret_values(&root, &mut findings);
+            further(&file, &mut findings);
             file
         });
         Self::made(text, file, findings)

@@ -6,7 +6,7 @@ use tenantry_core::{
 
 use crate::yaml;
 
-const BLUEPRINTS: [&str; 3] = [
+pub(crate) const BLUEPRINTS: [&str; 3] = [
     include_str!("../../../../blueprints/hello.yaml"),
     include_str!("../../../../blueprints/language-service.yaml"),
     include_str!("../../../../blueprints/secure-ai-service.yaml"),

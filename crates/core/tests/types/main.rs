@@ -8,6 +8,8 @@ mod blueprints;
 mod bodies;
 /// Names and versions of types.
 mod index;
+/// Warnings about bodies, with line and column.
+mod lint;
 /// Questions about JSON pointers, numbers and types at a version.
 mod questions;
 /// A simple subset of YAML as JSON values, for the tables. Shared with the integration tests of the program.

@@ -61,13 +61,20 @@ impl Check<'_> {
         self.error(BodyCode::OutOfRange, message, None);
     }
 
-    /// Checks that a text is one of the values.
-    pub(super) fn one_of(&mut self, values: &[String], text: &str) {
+    /// Checks that a text is one of the values. An open list may have others, so that is only a hint.
+    pub(super) fn one_of(&mut self, values: &[String], open: bool, text: &str) {
         if values.iter().any(|value| value == text) {
             return;
         }
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
-        self.not_in_enum(&values, text);
+        if !open {
+            return self.not_in_enum(&values, text);
+        }
+        let (known, near) = (listed(&values), spelling::did_you_mean(text, values.iter().copied()));
+        let shown: String = text.chars().take(SHOWN).collect();
+        let message = format!("`{shown}` is none of the published values, but the service may take others");
+        let hint = format!("{near} the published values are {known}");
+        self.find(BodyCode::NotInEnum, Grade::Hint, message, Some(hint.trim_start().to_owned()));
     }
 
     /// Adds the finding about a text that is none of the values. Services are known to accept another case.

@@ -40,8 +40,7 @@ impl<'a> Check<'a> {
             (Expression::Any, _) | (Expression::Bool, Value::Bool(_)) => {}
             (Expression::Text(rule), Value::String(text)) => self.text(rule, text),
             (Expression::Number(rule), Value::Number(number)) => self.number(rule, number),
-            (Expression::OneOf { values, open: false }, Value::String(text)) => self.one_of(values, text),
-            (Expression::OneOf { open: true, .. }, Value::String(_)) => {}
+            (Expression::OneOf { values, open }, Value::String(text)) => self.one_of(values, *open, text),
             (Expression::List(rule), Value::Array(items)) => {
                 self.length(items.len(), (rule.min, rule.max), "items");
                 for (at, item) in items.iter().enumerate() {
