@@ -1,50 +1,82 @@
-//! `tenantry check`: reports all faults of a blueprint together.
+//! `tenantry check`: reports all faults of blueprints together.
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use serde_json::json;
 use tenantry_core::blueprint::{Blueprint, Diagnostic, Severity};
 
-/// Check a blueprint and print all findings with line and column.
+use super::sarif;
+
+/// Check blueprints and print all findings with line and column.
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
-    /// The blueprint, a YAML file.
-    pub file: PathBuf,
-    /// Print one JSON object instead of text.
+    /// The blueprints, YAML files.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Print one JSON object per file, a line each, instead of text.
     #[arg(long)]
     pub json: bool,
+    /// Print one SARIF 2.1.0 log, for editors and code scanning, instead of text.
+    #[arg(long, conflicts_with = "json")]
+    pub sarif: bool,
 }
 
-/// Runs the command: exit code 0 without errors (warnings may remain), 1 with errors, 2 if the file can't be read.
+/// What was found in one file: the blueprint if it has no errors, and the findings.
+struct Found {
+    blueprint: Option<Blueprint>,
+    findings: Vec<Diagnostic>,
+}
+
+/// Runs the command: exit code 0 without errors (warnings may remain), 1 with errors, 2 if a file can't be read.
 ///
 /// Errors: only if `out` can't be written.
 pub fn run(args: &CheckArgs, out: &mut dyn io::Write) -> io::Result<ExitCode> {
-    let path = args.file.display();
-    let text = match std::fs::read(&args.file).map(String::from_utf8) {
-        Ok(Ok(text)) => text,
-        Ok(Err(_)) => {
-            writeln!(out, "{path}: this is not UTF-8 text; save the file as UTF-8")?;
-            return Ok(ExitCode::from(2));
+    let mut checked = Vec::new();
+    for file in &args.files {
+        match read(file) {
+            Ok(text) => checked.push((file.as_path(), lint(&text))),
+            Err(why) => {
+                writeln!(out, "{}: {why}", file.display())?;
+                return Ok(ExitCode::from(2));
+            }
         }
-        Err(error) => {
-            writeln!(out, "{path}: can't be read: {error}")?;
-            return Ok(ExitCode::from(2));
-        }
-    };
-    let (blueprint, findings) = match Blueprint::lint(&text) {
-        Ok(checked) => (Some(checked.blueprint), checked.warnings),
-        Err(findings) => (None, findings),
-    };
-    if args.json {
-        let digest = blueprint.as_ref().map(Blueprint::digest);
-        writeln!(out, "{:#}", json!({"file": path.to_string(), "digest": digest, "findings": findings}))?;
-    } else {
-        for finding in &findings {
-            print(&path.to_string(), finding, out)?;
-        }
-        writeln!(out, "{}", summary(&path.to_string(), blueprint.as_ref(), &findings))?;
     }
-    Ok(ExitCode::from(u8::from(blueprint.is_none())))
+    if args.sarif {
+        let files = checked.iter().map(|(file, found)| (*file, found.findings.as_slice()));
+        writeln!(out, "{:#}", sarif::log(files))?;
+    } else {
+        for (file, found) in &checked {
+            show(&file.display().to_string(), found, args.json, out)?;
+        }
+    }
+    Ok(ExitCode::from(u8::from(checked.iter().any(|(_, found)| found.blueprint.is_none()))))
+}
+
+/// Reads a file, or says why that is not possible.
+fn read(file: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(file).map_err(|error| format!("can't be read: {error}"))?;
+    String::from_utf8(bytes).map_err(|_| "this is not UTF-8 text; save the file as UTF-8".to_owned())
+}
+
+fn lint(text: &str) -> Found {
+    match Blueprint::lint(text) {
+        Ok(checked) => Found { blueprint: Some(checked.blueprint), findings: checked.warnings },
+        Err(findings) => Found { blueprint: None, findings },
+    }
+}
+
+fn show(file: &str, found: &Found, json: bool, out: &mut dyn io::Write) -> io::Result<()> {
+    let Found { blueprint, findings } = found;
+    if json {
+        let digest = blueprint.as_ref().map(Blueprint::digest);
+        return writeln!(out, "{}", json!({"file": file, "digest": digest, "findings": findings}));
+    }
+    findings.iter().try_for_each(|finding| print(file, finding, out))?;
+    writeln!(out, "{}", summary(file, blueprint.as_ref(), findings))
 }
 
 /// Prints a finding in the format of compilers, so that editors find its position.

@@ -21,6 +21,7 @@ pub mod plan;
 mod reconcile;
 mod repeat;
 mod retry;
+mod sarif;
 mod serve;
 mod shutdown;
 mod status;

@@ -68,7 +68,7 @@ mod tests {
     use super::{did_you_mean, nearest};
 
     #[test]
-    fn long_names_that_differ_at_their_ends_are_told_apart() {
+    fn long_names_that_differ_at_their_ends_are_distinguished() {
         let start = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/of-a-long-name/";
         let (one, other) = (format!("{start}deployments"), format!("{start}schedules"));
         let written = format!("{start}scheduels");

@@ -6,7 +6,7 @@ use tenantry::cli::check;
 use tenantry_core::blueprint::{Blueprint, Diagnostic, Severity};
 
 fn findings(text: &str) -> Vec<Diagnostic> {
-    Blueprint::check(text).map_or_else(|findings| findings, |checked| checked.warnings)
+    Blueprint::lint(text).map_or_else(|findings| findings, |checked| checked.warnings)
 }
 
 fn codes(text: &str) -> Vec<&'static str> {
@@ -114,7 +114,7 @@ fn the_shipped_blueprints_have_no_findings() {
         let path = entry.unwrap().path();
         assert_eq!(findings(&fs::read_to_string(&path).unwrap()), [], "{}", path.display());
         let mut out = Vec::new();
-        let args = check::CheckArgs { file: path.clone(), json: false };
+        let args = check::CheckArgs { files: vec![path.clone()], json: false, sarif: false };
         check::run(&args, &mut out).unwrap();
         let printed = String::from_utf8(out).unwrap();
         assert!(printed.contains(" is valid: "), "{printed}");
@@ -125,7 +125,11 @@ fn the_shipped_blueprints_have_no_findings() {
 fn the_exit_code_is_zero_one_or_two() {
     let run = |file: &str, json| {
         let mut out = Vec::new();
-        let args = check::CheckArgs { file: Path::new(env!("CARGO_MANIFEST_DIR")).join(file), json };
+        let args = check::CheckArgs {
+            files: vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(file)],
+            json,
+            sarif: false,
+        };
         let code = check::run(&args, &mut out).unwrap();
         (format!("{code:?}"), String::from_utf8(out).unwrap())
     };
@@ -142,4 +146,36 @@ fn the_exit_code_is_zero_one_or_two() {
     assert_eq!(json["findings"][0]["code"], "cycle");
     assert_eq!(json["findings"][0]["severity"], "error");
     assert_eq!(json["digest"], serde_json::Value::Null);
+}
+
+/// Editors and code scanning read SARIF: one log for all files, a result for each finding, at its line and column.
+#[test]
+fn several_files_make_one_sarif_log() {
+    let file = |name: &str| Path::new("tests/suite/blueprint_findings").join(name);
+    let files = vec![file("081-cycle.yaml"), file("088-ambiguous-scalars.yaml")];
+    let mut out = Vec::new();
+    let args = check::CheckArgs { files: files.clone(), json: false, sarif: true };
+    check::run(&args, &mut out).unwrap();
+    let log: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    let found: Vec<Diagnostic> =
+        files.iter().flat_map(|file| findings(&fs::read_to_string(file).unwrap())).collect();
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), found.len());
+    for (result, finding) in results.iter().zip(&found) {
+        let location = &result["locations"][0]["physicalLocation"];
+        assert_eq!(result["ruleId"], finding.code);
+        assert_eq!(result["level"], finding.severity.to_string());
+        assert_eq!(location["region"]["startLine"], finding.line);
+        assert_eq!(location["region"]["startColumn"], finding.column);
+        assert!(location["artifactLocation"]["uri"].as_str().unwrap().starts_with("tests/suite/"));
+    }
+    let rules: Vec<&str> = run["tool"]["driver"]["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|rule| rule["id"].as_str())
+        .collect();
+    assert!(found.iter().all(|finding| rules.contains(&finding.code)), "{rules:?}");
 }

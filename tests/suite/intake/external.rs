@@ -134,7 +134,7 @@ async fn a_purchase_without_a_tenant_id_is_one_tenant_however_often_it_is_sent()
     assert_eq!(harness.census().await.tenants.len(), 1);
 }
 
-/// A store in which requests that begin together stay side by side: each call takes one turn, and the save of a
+/// A store in which requests that begin together stay side by side: each call yields once, and the save of a
 /// tenant's document takes as long as 500 other calls.
 struct InStep(Arc<dyn StateStore>);
 

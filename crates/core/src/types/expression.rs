@@ -55,7 +55,7 @@ pub(super) struct ListRule {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {
-    Word(String),
+    Name(String),
     Rule(Rule),
 }
 
@@ -75,7 +75,7 @@ impl TryFrom<Written> for Expression {
 
     fn try_from(written: Written) -> Result<Self, String> {
         Ok(match written {
-            Written::Word(word) => match (word.as_str(), word.strip_prefix('#')) {
+            Written::Name(name) => match (name.as_str(), name.strip_prefix('#')) {
                 ("any", _) => Self::Any,
                 ("bool", _) => Self::Bool,
                 ("string", _) => Self::Text(TextRule::default()),

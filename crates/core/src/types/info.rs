@@ -69,9 +69,9 @@ impl<'a> ResourceTypeInfo<'a> {
     /// The version with a shape that is nearest to a version by date, the newer one of two; `None` if no version has
     /// one. For a text that is no version it is the newest.
     pub fn nearest_with_shape(&self, version: &str) -> Option<TypeVersion<'a>> {
-        let wanted = TypeVersion::parse(version);
+        let given = TypeVersion::parse(version);
         // `min_by_key` returns the first of several, which is the newest.
-        self.versions_with_shape().min_by_key(|known| wanted.map(|wanted| known.days_from(wanted)))
+        self.versions_with_shape().min_by_key(|known| given.map(|given| known.days_from(given)))
     }
 
     pub(super) fn has_shape(&self, version: TypeVersion<'_>) -> bool {

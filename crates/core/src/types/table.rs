@@ -81,8 +81,8 @@ impl Table {
 
     pub(super) fn find(&self, type_name: &str) -> Option<ResourceTypeInfo<'_>> {
         let lower = |name: &str| name.bytes().map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>();
-        let wanted = lower(type_name);
-        let found = self.types.binary_search_by(|line| lower(self.info(line).name()).cmp(&wanted));
+        let name = lower(type_name);
+        let found = self.types.binary_search_by(|line| lower(self.info(line).name()).cmp(&name));
         found.ok().and_then(|at| self.types.get(at)).map(|line| self.info(line))
     }
 
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!((table.shapes.len(), described), (228, 2520));
         let marked: usize = table.types().map(|info| info.versions_with_shape().count()).sum();
         assert_eq!(marked, described, "the contents mark what is described");
-        // Most of the others have look-around.
+        // Most of the others have lookaround.
         let unchecked = patterns.iter().filter(|pattern| regex_lite::Regex::new(pattern).is_err()).count();
         assert_eq!((patterns.len(), unchecked), (181, 20));
     }

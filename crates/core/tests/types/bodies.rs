@@ -80,7 +80,7 @@ fn bodies_of_other_types_give_their_findings() {
 }
 
 #[test]
-fn a_message_says_what_is_wrong_in_plain_words() {
+fn a_message_says_plainly_what_is_wrong() {
     let steps = steps();
     let storage = steps.iter().rfind(|step| step.name == "storage").unwrap();
     let rows = [

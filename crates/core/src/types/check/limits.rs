@@ -17,7 +17,7 @@ impl Check<'_> {
     /// refuse the fewest texts.
     pub(super) fn text(&mut self, rule: &TextRule, text: &str) {
         self.length(text.chars().count(), (rule.min, rule.max), "characters");
-        // Some patterns need look-around, which the crate does not have: these are not checked.
+        // Some patterns need lookaround, which the crate does not have: these are not checked.
         let pattern = rule.pattern.as_deref().and_then(|pattern| Some((pattern, Regex::new(pattern).ok()?)));
         if let Some((pattern, regex)) = pattern
             && !regex.is_match(text)

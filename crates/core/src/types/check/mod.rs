@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_with_look_around_is_not_checked() {
+    fn a_pattern_with_lookaround_is_not_checked() {
         assert_eq!(found(&json!({ "pattern": "a" })), []);
     }
 
