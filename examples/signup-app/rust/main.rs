@@ -129,6 +129,8 @@ async fn call(method: Method, path: &str, body: Option<&Value>) -> Result<Value,
 }
 
 fn client() -> Result<Client, Problem> {
+    // reqwest is built without cryptography of its own; an app with reqwest's feature `rustls` does not need this.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::builder().timeout(Duration::from_secs(60)).build();
     client.map_err(|error| Problem::Unusable(format!("there is no HTTP client: {error}")))
 }
