@@ -17,19 +17,15 @@ mod measure;
 #[path = "../../tests/suite/testkit/over.rs"]
 mod over;
 mod profile;
+mod program;
 mod stub;
 mod synthetic;
 
-use std::{
-    error::Error,
-    fmt::Display,
-    io::Write as _,
-    process::{Command, ExitCode},
-};
+use std::process::{Command, ExitCode};
 
 use serde_json::Value;
 
-type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+use program::{Outcome, line};
 
 /// The path of the program, which cargo builds in the same profile as this bench.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tenantry");
@@ -38,29 +34,17 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_tenantry");
 const ROUNDS: usize = 3;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (flags, names): (Vec<&str>, Vec<&str>) =
-        arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("--"));
-    let done = match names.as_slice() {
+    program::start(|names, is_measurement| match names {
         ["stub"] => stub::serve(),
         ["synthetic", url] => synthetic::run(url),
         ["bare", url] => bare::run(url),
-        // Cargo passes `--bench` for a measurement; `cargo test --benches` has nothing to check here.
-        _ if !flags.contains(&"--bench") => Ok(()),
-        ["profile"] => profile::report(),
+        _ if !is_measurement => Ok(()),
         parts => measure(parts),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            line(format_args!("not measured: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+    })
 }
 
 fn measure(parts: &[&str]) -> Outcome<()> {
-    const PARTS: [&str; 4] = ["cold", "load", "many", "verify"];
+    const PARTS: [&str; 5] = ["cold", "load", "many", "profile", "verify"];
     if let Some(part) = parts.iter().find(|part| !PARTS.contains(part)) {
         return Err(format!("there is no part `{part}`; there are {}", PARTS.join(", ")).into());
     }
@@ -73,6 +57,9 @@ fn measure(parts: &[&str]) -> Outcome<()> {
     }
     if selected("many") {
         many::report()?;
+    }
+    if parts.contains(&"profile") {
+        profile::report()?;
     }
     if selected("verify") {
         fleet::report()?;
@@ -137,11 +124,4 @@ fn child(part: &str, url: &str) -> Outcome<Value> {
 
 fn number(found: &Value, name: &str) -> f64 {
     found.get(name).and_then(Value::as_f64).unwrap_or(f64::NAN)
-}
-
-/// Prints one line at once, also into a pipe.
-fn line(text: impl Display) {
-    let mut out = std::io::stdout().lock();
-    // A closed pipe is not an error.
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }

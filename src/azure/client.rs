@@ -16,7 +16,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Begins a client with the process's implementation of cryptography, without which reqwest can't set TLS up.
 ///
-/// It is ring: the alternative of rustls, aws-lc-rs, takes as long to compile as a fifth of all other crates.
+/// It is ring: with the alternative of rustls, aws-lc-rs, a release build takes a sixth more processor time (443 s
+/// instead of 380 s).
 pub fn builder() -> ClientBuilder {
     // An error says that another client was built before, with the same implementation.
     let _ = ring::default_provider().install_default();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
-use tenantry_core::{blueprint::did_you_mean, pointer};
+use tenantry_core::{pointer, spelling::did_you_mean};
 
 use super::{Fault, MAX_BODY_BYTES, strict};
 

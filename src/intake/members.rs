@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde_json::Value;
-use tenantry_core::{blueprint::did_you_mean, pointer, tenant::Action};
+use tenantry_core::{pointer, spelling::did_you_mean, tenant::Action};
 
 use super::{Fault, RequestDocument, answer::MAX_FAULTS, written::spec_of};
 

@@ -63,6 +63,11 @@ fn distance(a: &str, b: &str) -> usize {
     rows[a.len()][b.len()]
 }
 
+/// The bytes of a name with its ASCII letters in lower case, to compare names without case and without a copy.
+pub(crate) fn lowered(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().map(|byte| byte.to_ascii_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::{did_you_mean, nearest};

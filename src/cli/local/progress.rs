@@ -133,7 +133,7 @@ impl Watch {
         };
         let count = ids.len();
         let from = self.next.min(count);
-        let (mut now, mut running) = (Vec::new(), 0);
+        let (mut outdated, mut running) = (Vec::new(), 0);
         for index in (from..count).chain(0..from) {
             match changed(&index) {
                 Some(true) if running == READ_AT_ONCE => {}
@@ -142,13 +142,13 @@ impl Watch {
                     if is_due {
                         self.next = index + 1;
                     }
-                    now.push(index);
+                    outdated.push(index);
                 }
                 None => {}
             }
         }
-        now.sort_unstable();
-        Ok(now)
+        outdated.sort_unstable();
+        Ok(outdated)
     }
 
     fn print_refusal(&self, index: usize, answer: &RequestAnswer) {

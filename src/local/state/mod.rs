@@ -17,7 +17,7 @@ use tenantry_core::{
     tenant::{HistoryRow, Tenant},
 };
 
-use self::tables::{BLUEPRINTS, DUE, DUE_OF, HISTORY, LEASES, META, REQUESTS, Row, TENANTS};
+use self::tables::{BLUEPRINTS, DUE, DUE_OF, HISTORY, LEASES, META, REQUESTS, Row, TENANTS, due_key};
 use crate::ports::{Due, ETag, Listed, RequestRecord, StateStore, StoreError, Stored};
 
 fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
@@ -108,7 +108,7 @@ impl StateStore for LocalState {
     ) -> BoxFuture<'a, Result<ETag, StoreError>> {
         Box::pin(async move {
             let json = tenant.to_json().map_err(|error| StoreError::Refused(error.to_string()))?;
-            let due = (format!("t/{}", tenant.id), tenant.due_at);
+            let due = (due_key(&tenant.id), tenant.due_at);
             let (key, at) = (tenant.id.to_string(), tenant.updated_at);
             let lease = Some(tenant.lease().is_some());
             self.put(Row { table: TENANTS, key, json, due, lease, at }, seen).await

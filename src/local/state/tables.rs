@@ -3,6 +3,7 @@
 use azure_sim::db::DbError;
 use jiff::Timestamp;
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
+use tenantry_core::ids::TenantId;
 
 use super::LocalState;
 use crate::ports::{ETag, StoreError};
@@ -36,6 +37,11 @@ pub(super) struct Row {
     pub(super) lease: Option<bool>,
     /// The instant of the change, as recorded in the row.
     pub(super) at: Timestamp,
+}
+
+/// The key of a tenant's due entry.
+pub(super) fn due_key(id: &TenantId) -> String {
+    format!("t/{id}")
 }
 
 impl LocalState {

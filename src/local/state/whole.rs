@@ -13,7 +13,7 @@ use tenantry_core::{
 
 use super::{
     LocalState,
-    tables::{DUE, DUE_OF, LEASES, META, TENANTS, number},
+    tables::{DUE, DUE_OF, LEASES, META, TENANTS, due_key, number},
     to_json,
 };
 use crate::ports::{ETag, Listed, StateStore, StoreError};
@@ -147,7 +147,7 @@ impl LocalState {
         let mut rows = BTreeMap::new();
         for id in ids {
             let Some(row) = tenants.get(id.as_str()).map_err(DbError::from)? else { continue };
-            let is_due = due.get(format!("t/{id}").as_str()).map_err(DbError::from)?.is_some();
+            let is_due = due.get(due_key(id).as_str()).map_err(DbError::from)?.is_some();
             rows.insert(id, RowState { version: ETag(row.value().0.to_string()), is_due });
         }
         Ok(rows)

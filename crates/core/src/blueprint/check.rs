@@ -9,12 +9,15 @@ use super::{
     Kind, ResourceType,
     expression::{self, Piece},
     file::{File, Step},
-    findings::{Findings, Position, did_you_mean},
+    findings::{Findings, Position},
     graph,
     references::{first, needs, reach, references},
     tree::Node,
 };
-use crate::ids::{ApiVersion, segment_objection};
+use crate::{
+    ids::{ApiVersion, segment_objection},
+    spelling::did_you_mean,
+};
 
 /// The members of `tenant` that expressions can use.
 pub(super) const TENANT: [&str; 9] = [

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Kind,
-    findings::{Findings, Position, did_you_mean},
+    findings::{Findings, Position},
     parameter::Parameter,
     tree::{Key, Node, Shape},
 };
-use crate::ids::StepName;
+use crate::{ids::StepName, spelling::did_you_mean};
 
 /// The schema that this version reads.
 pub(super) const SCHEMA: &str = "tenantry.blueprint/1";

@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::{
     file::{entries, identifier, only, slugs},
-    findings::{Findings, did_you_mean},
+    findings::Findings,
     parameter::{Parameter, Type},
     rules,
     tree::{Key, Node, Shape},
 };
+use crate::spelling::did_you_mean;
 
 const KEYS: [&str; 12] = [
     "type",

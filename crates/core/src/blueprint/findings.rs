@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-pub use crate::spelling::did_you_mean;
-
 /// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     compare,
     ids::{ResourceId, segment_objection},
+    spelling::lowered,
 };
 
 /// The objections to a step; `hand` has the ids that the step's tenant may use. Values that are not known yet are null,
@@ -242,11 +243,8 @@ pub(super) fn value(name: &str, value_of_it: &Value, objections: &mut Vec<Object
 
 /// The names of members that a member before has too, written with other capitals.
 fn written_twice(members: &Map<String, Value>) -> Vec<&str> {
-    fn lower(name: &str) -> impl Iterator<Item = u8> {
-        name.bytes().map(|byte| byte.to_ascii_lowercase())
-    }
     let mut names: Vec<&str> = members.keys().map(String::as_str).collect();
-    names.sort_by(|one, other| lower(one).cmp(lower(other)));
+    names.sort_by(|one, other| lowered(one).cmp(lowered(other)));
     let pairs = names.iter().zip(names.iter().skip(1));
     pairs.filter(|(one, other)| one.eq_ignore_ascii_case(other)).map(|(_, other)| *other).collect()
 }

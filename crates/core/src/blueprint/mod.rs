@@ -48,7 +48,7 @@ pub use desired::{
 pub use expr::{Expr, Template};
 pub use fields::BadField;
 pub(crate) use fields::{parsed, text};
-pub use findings::{Diagnostic, Severity, did_you_mean};
+pub use findings::{Diagnostic, Severity};
 pub use hand::AtHand;
 pub use judge::Guard;
 pub use names::{Owner, derive as derive_name, role_assignment_name};

@@ -176,7 +176,7 @@ pub(super) fn resolve(
 ) -> Result<Map<String, Value>, Vec<Fault>> {
     let (mut resolved, mut faults) = (Map::new(), Vec::new());
     for name in given.keys().filter(|name| !desired.contains_key(*name)) {
-        let near = super::findings::did_you_mean(name, desired.keys().map(String::as_str));
+        let near = crate::spelling::did_you_mean(name, desired.keys().map(String::as_str));
         let message = format!("the blueprint has no parameter of this name; {near}");
         let message = message.trim_end_matches([';', ' ']).to_owned();
         faults.push(Fault {

@@ -57,7 +57,8 @@ impl fmt::Display for BodyCode {
 pub enum Grade {
     /// The service is described to refuse the body, or to ignore the member.
     Error,
-    /// Services are known to accept this, although it is not as described: a name or a value in another case.
+    /// The service may accept this, although it is not as described: a name or a value in another case, or a value that
+    /// an open list does not have.
     Hint,
 }
 

@@ -5,6 +5,7 @@ use std::{ops::Range, sync::OnceLock};
 use miniz_oxide::inflate::decompress_to_vec;
 
 use super::{ResourceTypeInfo, TypeVersion, document::Document};
+use crate::spelling::lowered;
 
 /// Made by `cargo xtask types`.
 const COMPILED_IN: &[u8] = include_bytes!("../../data/azure-types.bin");
@@ -80,9 +81,8 @@ impl Table {
     }
 
     pub(super) fn find(&self, type_name: &str) -> Option<ResourceTypeInfo<'_>> {
-        let lower = |name: &str| name.bytes().map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>();
-        let name = lower(type_name);
-        let found = self.types.binary_search_by(|line| lower(self.info(line).name()).cmp(&name));
+        let order = |line: &Range<usize>| lowered(self.info(line).name()).cmp(lowered(type_name));
+        let found = self.types.binary_search_by(order);
         found.ok().and_then(|at| self.types.get(at)).map(|line| self.info(line))
     }
 

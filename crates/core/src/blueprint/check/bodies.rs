@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     blueprint::{
@@ -104,11 +104,7 @@ fn known(node: &Node) -> Value {
         Shape::List(items) => items.iter().map(known).collect(),
         Shape::Map(entries) => {
             let known = entries.iter().filter(|(key, _)| !expression::is_dynamic(&key.text));
-            json!(
-                known
-                    .map(|(key, node)| (key.text.clone(), self::known(node)))
-                    .collect::<serde_json::Map<_, _>>()
-            )
+            Value::Object(known.map(|(key, node)| (key.text.clone(), self::known(node))).collect())
         }
     }
 }

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::{Checker, TENANT};
-use crate::blueprint::{
-    Kind,
-    expression::{self, Piece},
-    findings::{Position, did_you_mean},
-    references::reach,
-    tree::{Node, Shape},
+use crate::{
+    blueprint::{
+        Kind,
+        expression::{self, Piece},
+        findings::Position,
+        references::reach,
+        tree::{Node, Shape},
+    },
+    spelling::did_you_mean,
 };
 
 /// The first parts that a dotted name in an expression can have.
